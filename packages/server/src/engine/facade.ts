@@ -1,0 +1,449 @@
+import type {
+  Actor,
+  AgentFields,
+  AnswerBody,
+  EventType,
+  Json,
+  JsonObject,
+  Limits,
+  MessageRole,
+  OnLimit,
+  OnProviderFailure,
+  Part,
+  Role,
+  Run,
+  RunAgent,
+  RunError,
+  RunEvent,
+  RunMode,
+  RunOrigin,
+  RunStatus,
+  TranscriptMessage,
+  Wait,
+  WaitKind,
+  WaitState,
+} from '@fermata/protocol';
+import type { StoredReply } from './errors.ts';
+
+/**
+ * The facade: what HTTP and the dialects may ask of the engine. Every method that changes something ends in
+ * `commit()`; all methods throw `EngineError`, and those with `options` may throw `ReplayedReply`.
+ */
+export interface Engine {
+  readonly runs: RunsFacade;
+  readonly waits: WaitsFacade;
+  readonly events: EventsFacade;
+  readonly blobs: BlobsFacade;
+  readonly agents: AgentsFacade;
+  readonly identity: IdentityFacade;
+  readonly records: RecordsFacade;
+}
+
+/** Who asks, always from the credential. `via` is the face. */
+export interface Caller {
+  organizationId: number;
+  principalId: string;
+  keyId: string;
+  role: Role;
+  actor: Actor;
+  via: RunOrigin;
+}
+
+/** How a reply is kept for repeats: `scope` hashes organization, credential, method, path and key. */
+export interface Idempotency {
+  scope: string;
+  /** SHA-256 of the request body: another body under the same key is 422. */
+  fingerprint: string;
+  encode(result: unknown): StoredReply;
+}
+
+export interface CommandOptions {
+  idempotency?: Idempotency;
+  /** A command that has not begun by then is never begun (ms since 1970). */
+  deadlineAt?: number;
+}
+
+export interface Changed {
+  run: Run;
+  changed: boolean;
+}
+
+export interface Page<T> {
+  data: T[];
+  nextCursor: string | null;
+  /** Only when asked for. */
+  total?: number;
+}
+
+export interface PageQuery {
+  cursor?: string | undefined;
+  /** Instead of a cursor. */
+  offset?: number | undefined;
+  limit?: number | undefined;
+  order?: 'asc' | 'desc' | undefined;
+  total?: boolean | undefined;
+}
+
+export interface StartRun {
+  agentId?: string | undefined;
+  agent?: AgentFields | undefined;
+  flow?: JsonObject | undefined;
+  model?: string | undefined;
+  script?: AgentFields['script'] | undefined;
+  tools?: AgentFields['tools'] | undefined;
+  input?: Json | undefined;
+  mode?: RunMode | undefined;
+  kind?: string | undefined;
+  sessionId?: string | undefined;
+  sessionKey?: string | undefined;
+  missionId?: string | undefined;
+  onLimit?: OnLimit | undefined;
+  onProviderFailure?: OnProviderFailure | undefined;
+  limits?: Limits | undefined;
+  secrets?: Record<string, string> | undefined;
+  webhooks?: Json | undefined;
+  metadata?: JsonObject | undefined;
+  title?: string | undefined;
+  key?: string | undefined;
+  startAt?: string | undefined;
+  face?: JsonObject | undefined;
+  traceparent?: string | undefined;
+}
+
+export interface SendMessage {
+  parts: Part[];
+  role?: MessageRole | undefined;
+  messageId?: string | undefined;
+  onWaiting?: 'queue' | 'supersede' | undefined;
+  resume?: boolean | undefined;
+  reopen?: boolean | undefined;
+  model?: string | undefined;
+  reason?: string | undefined;
+}
+
+export interface AddressedAnswer extends AnswerBody {
+  waitId?: string | undefined;
+  callId?: string | undefined;
+}
+
+export interface ResumeRun {
+  reason?: string | undefined;
+  hold?: string | undefined;
+  messages?: { role: MessageRole; parts: Part[] }[] | undefined;
+  messageId?: string | undefined;
+  onWaiting?: 'queue' | 'supersede' | undefined;
+  model?: string | undefined;
+  answers?: AddressedAnswer[] | undefined;
+  limits?: Limits | undefined;
+}
+
+export interface ReportRun {
+  status?: 'running' | 'succeeded' | 'failed' | undefined;
+  output?: Json | undefined;
+  summary?: string | null | undefined;
+  error?: RunError | null | undefined;
+  reopen?: boolean | undefined;
+  reason?: string | undefined;
+}
+
+export interface RunQuery extends PageQuery {
+  status?: RunStatus[] | undefined;
+  kind?: string[] | undefined;
+  agent?: string[] | undefined;
+  flow?: string[] | undefined;
+  origin?: RunOrigin[] | undefined;
+  session?: string | undefined;
+  mission?: string | undefined;
+  parent?: string | undefined;
+  hold?: string[] | undefined;
+  errorCode?: string[] | undefined;
+  createdBy?: string[] | undefined;
+  key?: string | undefined;
+  metadata?: Record<string, string> | undefined;
+  createdAfter?: string | undefined;
+  createdBefore?: string | undefined;
+  /** Free text over title and input text. */
+  q?: string | undefined;
+}
+
+export interface RunsFacade {
+  /** `created` is false when `key` named an existing run. */
+  start(caller: Caller, request: StartRun, options?: CommandOptions): Promise<{ run: Run; created: boolean }>;
+  /** By UUID; `not_found` for strangers. */
+  get(caller: Caller, runId: string): Promise<Run>;
+  /** By its number, for faces whose ids are integers. */
+  getByNumber(caller: Caller, number: number): Promise<Run>;
+  list(caller: Caller, query: RunQuery): Promise<Page<Run>>;
+  update(
+    caller: Caller,
+    runId: string,
+    patch: {
+      title?: string | null | undefined;
+      metadata?: JsonObject | undefined;
+      limits?: Limits | undefined;
+      sealed?: boolean | undefined;
+      reason?: string | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<Changed>;
+  report(caller: Caller, runId: string, report: ReportRun, options?: CommandOptions): Promise<Changed>;
+  pause(
+    caller: Caller,
+    runId: string,
+    request: {
+      reason?: string | undefined;
+      hold?: string | undefined;
+      at?: 'checkpoint' | 'now' | undefined;
+      stopClock?: boolean | undefined;
+      tree?: boolean | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<Changed>;
+  resume(caller: Caller, runId: string, request: ResumeRun, options?: CommandOptions): Promise<Changed>;
+  cancel(
+    caller: Caller,
+    runId: string,
+    request: { reason?: string | undefined },
+    options?: CommandOptions,
+  ): Promise<Changed>;
+  retry(
+    caller: Caller,
+    runId: string,
+    request: { reason?: string | undefined },
+    options?: CommandOptions,
+  ): Promise<Changed>;
+  sendMessage(
+    caller: Caller,
+    runId: string,
+    request: SendMessage,
+    options?: CommandOptions,
+  ): Promise<Changed & { message: { id: string | null; seq: number } }>;
+  fork(
+    caller: Caller,
+    runId: string,
+    request: {
+      at?: number | string | undefined;
+      answers?: AddressedAnswer[] | undefined;
+      messages?: { role: MessageRole; parts: Part[] }[] | undefined;
+      agent?: AgentFields | undefined;
+      reason?: string | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<{ run: Run; created: boolean }>;
+  addNote(
+    caller: Caller,
+    runId: string,
+    note: { type: string; summary?: string | undefined; data?: Json | undefined; key?: string | undefined },
+    options?: CommandOptions,
+  ): Promise<Changed & { event: RunEvent }>;
+  /** The folded transcript; `after` and `before` are seqs. */
+  messages(
+    caller: Caller,
+    runId: string,
+    query: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
+  ): Promise<Page<TranscriptMessage>>;
+}
+
+export interface WaitQuery extends PageQuery {
+  run?: string | undefined;
+  kind?: WaitKind[] | undefined;
+  state?: WaitState[] | undefined;
+  assignee?: string | undefined;
+  tool?: string[] | undefined;
+  /** Opened longer ago than this, RFC 3339. */
+  openedBefore?: string | undefined;
+  deadlineBefore?: string | undefined;
+}
+
+export interface WaitsFacade {
+  list(caller: Caller, query: WaitQuery): Promise<Page<Wait>>;
+  get(caller: Caller, waitId: string): Promise<Wait>;
+  answer(
+    caller: Caller,
+    waitId: string,
+    answer: AnswerBody,
+    options?: CommandOptions,
+  ): Promise<Changed & { wait: Wait }>;
+  /** By call id; may come before the wait opens (then `wait` is null). */
+  answerCall(
+    caller: Caller,
+    runId: string,
+    callId: string,
+    answer: AnswerBody,
+    options?: CommandOptions,
+  ): Promise<Changed & { wait: Wait | null }>;
+  snooze(
+    caller: Caller,
+    waitId: string,
+    until: string | null,
+    options?: CommandOptions,
+  ): Promise<Changed & { wait: Wait }>;
+  assign(
+    caller: Caller,
+    waitId: string,
+    assignee: string | null,
+    options?: CommandOptions,
+  ): Promise<Changed & { wait: Wait }>;
+}
+
+export interface EventQuery {
+  after?: number | undefined;
+  before?: number | undefined;
+  order?: 'asc' | 'desc' | undefined;
+  types?: EventType[] | undefined;
+  limit?: number | undefined;
+}
+
+/** A hint that a run has changed: best effort, coalesced. */
+export interface RunChange {
+  runId: string;
+  status: RunStatus;
+  head: number;
+  openWaits: number;
+}
+
+export interface EventsFacade {
+  list(caller: Caller, runId: string, query: EventQuery): Promise<Page<RunEvent>>;
+  /**
+   * Events after `after`, in batches, gap-free and for ever, until `signal` aborts. Checks the caller and the
+   * cursor before it yields: `not_found`, `cursor_ahead`. `null` in place of a batch: nothing has come for a
+   * while (heartbeat). The consumer decides when to stop, and asks `isParked` for `until=parked`.
+   */
+  tail(
+    caller: Caller,
+    runId: string,
+    after: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<RunEvent[] | null>>;
+  changes(caller: Caller, signal: AbortSignal): AsyncIterable<RunChange[] | null>;
+}
+
+export interface BlobsFacade {
+  /** Stores bytes under their SHA-256; returns `blob:sha256-<hex>`. Storing twice is storing once. */
+  put(caller: Caller, bytes: Uint8Array, mediaType: string): Promise<string>;
+  get(caller: Caller, digest: string): Promise<{ bytes: Uint8Array; mediaType: string }>;
+}
+
+export interface SavedAgent extends AgentFields {
+  id: string;
+  name: string;
+  version: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface AgentsFacade {
+  list(caller: Caller, query: PageQuery & { q?: string | undefined }): Promise<Page<SavedAgent>>;
+  get(caller: Caller, agentId: string, version?: number): Promise<SavedAgent>;
+  create(
+    caller: Caller,
+    fields: AgentFields & { name: string },
+    options?: CommandOptions,
+  ): Promise<SavedAgent>;
+  /** Each change makes a new version; `metadata` and `limits` are merged by key. */
+  update(
+    caller: Caller,
+    agentId: string,
+    patch: Partial<AgentFields>,
+    options?: CommandOptions,
+  ): Promise<SavedAgent>;
+  /** Runs that use it keep their version. */
+  delete(caller: Caller, agentId: string, options?: CommandOptions): Promise<void>;
+  /** The agent of requests that name none. */
+  defaultAgent(): RunAgent;
+}
+
+export interface Organization {
+  id: number;
+  uuid: string;
+  name: string;
+  createdAt: string;
+}
+
+export interface Principal {
+  id: string;
+  number: number;
+  organizationId: number;
+  type: 'person' | 'service';
+  name: string;
+  email: string | null;
+  role: Role;
+  createdAt: string;
+  disabledAt: string | null;
+}
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  principalId: string;
+  role: Role;
+  /** First characters, to tell keys apart. */
+  prefix: string;
+  createdAt: string;
+  lastUsedAt: string | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+}
+
+export interface IdentityFacade {
+  /** The caller of a key, or null. Looked up by SHA-256; a revoked, expired or disabled one is null. */
+  authenticate(secret: string, via: RunOrigin): Promise<Caller | null>;
+  organization(caller: Caller): Promise<Organization>;
+  principal(caller: Caller, principalId: string): Promise<Principal>;
+  principals(caller: Caller, query: PageQuery): Promise<Page<Principal>>;
+  createPrincipal(
+    caller: Caller,
+    fields: {
+      name: string;
+      email?: string | null | undefined;
+      role: Role;
+      type?: 'person' | 'service' | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<Principal>;
+  updatePrincipal(
+    caller: Caller,
+    principalId: string,
+    patch: {
+      name?: string | undefined;
+      email?: string | null | undefined;
+      role?: Role | undefined;
+      disabled?: boolean | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<Principal>;
+  key(caller: Caller, keyId: string): Promise<ApiKey>;
+  keys(caller: Caller, query: PageQuery): Promise<Page<ApiKey>>;
+  /** The secret is shown once; a replayed reply has `secret: null`. */
+  createKey(
+    caller: Caller,
+    fields: {
+      name: string;
+      role: Role;
+      principalId?: string | undefined;
+      expiresAt?: string | null | undefined;
+    },
+    options?: CommandOptions,
+  ): Promise<ApiKey & { secret: string }>;
+  revokeKey(caller: Caller, keyId: string, options?: CommandOptions): Promise<ApiKey>;
+}
+
+/** What a vendor keeps beside runs and has no canonical word. */
+export interface RecordsFacade {
+  get(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<JsonObject | null>;
+  put(
+    caller: Caller,
+    face: RunOrigin,
+    collection: string,
+    id: string,
+    data: JsonObject,
+    expiresAt?: string | null,
+  ): Promise<void>;
+  delete(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<boolean>;
+  list(
+    caller: Caller,
+    face: RunOrigin,
+    collection: string,
+    query: PageQuery,
+  ): Promise<Page<{ id: string; data: JsonObject; createdAt: string; updatedAt: string }>>;
+}
