@@ -6,7 +6,13 @@ import { FAILURE_CODES } from './error-code.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
 import { limitsSchema, onLimitSchema, onProviderFailureSchema } from './limits.ts';
 import { runKindSchema, runModeSchema, runOriginSchema, runStatusSchema } from './status.ts';
-import { answerBodySchema, openWaitSchema, resolutionSchema, waitBodySchema } from './wait.ts';
+import {
+  answerBodySchema,
+  openWaitSchema,
+  resolutionSchema,
+  waitBodySchema,
+  waitKindSchema,
+} from './wait.ts';
 
 /** Version of the event data. A reader that meets a `v` it does not know gives the run back. */
 export const EVENT_VERSION = 1;
@@ -266,7 +272,19 @@ export const EVENT_DATA = {
       .describe('Why it was not executed'),
   }),
   'wait.opened': waitBodySchema,
-  'wait.answered_early': z.object({ callId, answer: answerBodySchema, by, via: z.string().describe('Face') }),
+  'wait.answered_early': z.object({
+    callId,
+    answer: answerBodySchema,
+    via: z.string().describe('Face'),
+    early: z
+      .object({
+        kind: waitKindSchema,
+        valueDigest: z.string().describe('SHA-256 of the canonical answer'),
+        by,
+        at: z.string().describe('When'),
+      })
+      .describe('For which kind of wait, from whom'),
+  }),
   'wait.assigned': z.object({ waitId, assignee: z.string().nullable().describe('Assignee'), by }),
   'wait.snoozed': z.object({ waitId, until: z.string().nullable().describe('Until'), by }),
   'wait.resolved': z.object({ waitId, callId: callId.nullable(), resolution: resolutionSchema }),

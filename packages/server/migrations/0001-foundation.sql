@@ -84,15 +84,12 @@ create table runs (
   error json,
   error_code text,
   ended_by json,
-  limits json not null,
   metadata jsonb not null,
   face json,
   secrets text,
   traceparent text,
   start_at timestamptz,
-  created_at timestamptz not null,
-  started_at timestamptz,
-  finished_at timestamptz
+  created_at timestamptz not null
 );
 create unique index runs_by_key on runs (organization_id, key) where key is not null;
 create index runs_by_organization on runs (organization_id, number desc);
