@@ -1,0 +1,330 @@
+import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
+import { initialState, liveStatus, type CallState, type RunState } from './state.ts';
+
+/**
+ * One event onto the state. The same function serves `commit()` and the fold, so that the projection is the fold
+ * of the log by construction (I2). `state` is changed in place; it is null for `run.created` alone.
+ */
+export function apply(state: RunState | null, event: RunEvent): RunState {
+  if (event.type === 'run.created') return initialState(event.runId, event.at, event.data);
+  if (state === null) throw new Error(`the log of ${event.runId} does not begin with run.created`);
+  state.head = event.seq;
+  state.at = event.at;
+  const ended = applyData(state, event);
+  setStatus(
+    state,
+    ended ?? (isTerminal(state.status) && event.type !== 'run.reopened' ? state.status : liveStatus(state)),
+  );
+  return state;
+}
+
+/** Folds a whole log. */
+export function fold(events: Iterable<RunEvent>): RunState | null {
+  let state: RunState | null = null;
+  for (const event of events) state = apply(state, event);
+  return state;
+}
+
+function setStatus(state: RunState, status: RunStatus): void {
+  if (status === state.status) return;
+  if (isActive(state.status))
+    state.usage.activeMs += Math.max(0, Date.parse(state.at) - Date.parse(state.statusSince));
+  if (state.status === 'waiting') state.announced = state.announced === 'waiting' ? null : state.announced;
+  state.status = status;
+  state.statusSince = state.at;
+}
+
+/** Wall time counts in these two. */
+export function isActive(status: RunStatus): boolean {
+  return status === 'running' || status === 'pausing';
+}
+
+/** Returns the terminal status that the event brings about, if it does. */
+function applyData(
+  state: RunState,
+  event: Exclude<RunEvent, { type: 'run.created' }>,
+): RunStatus | undefined {
+  switch (event.type) {
+    case 'run.started':
+      state.startedAt = event.at;
+      return;
+    case 'run.pausing':
+      state.announced = 'pausing';
+      return;
+    case 'run.paused':
+      state.announced = 'paused';
+      state.checkpoint = event.data.checkpoint;
+      return;
+    case 'run.resumed':
+      state.announced = null;
+      return;
+    case 'run.waiting':
+      state.announced = 'waiting';
+      return;
+    case 'run.reopened':
+      reopen(state, event);
+      return;
+    case 'run.succeeded':
+      return end(state, event.at, 'succeeded');
+    case 'run.failed':
+      return end(state, event.at, 'failed');
+    case 'run.cancelled':
+      return end(state, event.at, 'cancelled');
+    case 'run.updated':
+      update(state, event);
+      return;
+    case 'hold.placed':
+      if (event.data.hold.stopClock && !clockStands(state)) stopClocks(state);
+      state.holds.push(event.data.hold);
+      return;
+    case 'hold.released': {
+      const stood = clockStands(state);
+      state.holds = state.holds.filter((hold) => hold.name !== event.data.name);
+      if (event.data.granted !== undefined) state.limits = mergeLimits(state.limits, event.data.granted);
+      if (stood && !clockStands(state)) startClocks(state);
+      return;
+    }
+    case 'message.received':
+      if (event.data.history !== true) state.inbox.push(event.seq);
+      return;
+    case 'message.completed':
+      completeMessage(state, event);
+      return;
+    case 'turn.started':
+      state.turn = { number: event.data.turn, attempt: event.data.attempt, phase: 'model', asked: 0 };
+      state.inbox = state.inbox.filter((seq) => seq > event.data.through);
+      state.checkpoint = { seq: event.seq - 1, label: `turn-${event.data.turn}/before-model` };
+      return;
+    case 'turn.completed':
+      state.turn.phase = 'done';
+      return;
+    case 'turn.failed':
+      state.turn.phase = 'again';
+      return;
+    case 'step.started':
+      state.steps.push(event.data.stepId);
+      state.checkpoint = { seq: event.seq - 1, label: `step-${event.data.stepId}/before` };
+      return;
+    case 'step.completed':
+    case 'step.skipped':
+    case 'step.failed':
+      state.steps = state.steps.filter((stepId) => stepId !== event.data.stepId);
+      return;
+    case 'tool.started': {
+      const call = callOf(state, event.data.callId);
+      if (call === undefined) return;
+      if (call.attempt === 0) state.usage.toolCalls += 1;
+      call.attempt = event.data.attempt;
+      call.state = 'running';
+      return;
+    }
+    case 'tool.completed':
+    case 'tool.failed':
+      if (event.data.late !== true) dropCall(state, event.data.callId);
+      return;
+    case 'tool.denied':
+      dropCall(state, event.data.callId);
+      return;
+    case 'wait.opened':
+      openWait(state, event);
+      return;
+    case 'wait.answered_early': {
+      const call = callOf(state, event.data.callId);
+      if (call !== undefined) call.early = event.data.early;
+      return;
+    }
+    case 'wait.assigned': {
+      const wait = state.waits.find((open) => open.id === event.data.waitId);
+      if (wait !== undefined) wait.assignee = event.data.assignee;
+      return;
+    }
+    case 'wait.escalated': {
+      const wait = state.waits.find((open) => open.id === event.data.waitId);
+      if (wait !== undefined) wait.deadlineAt = event.data.deadlineAt;
+      return;
+    }
+    case 'wait.resolved':
+      resolveWait(state, event);
+      return;
+    case 'wait.expired':
+    case 'wait.superseded':
+      closeWait(state, event.data.waitId);
+      return;
+    case 'wait.cancelled': {
+      const call = event.data.callId === null ? undefined : callOf(state, event.data.callId);
+      if (call !== undefined) call.state = 'cancelled';
+      closeWait(state, event.data.waitId);
+      return;
+    }
+    case 'segment.lost':
+    case 'segment.returned':
+      if (state.turn.phase === 'model') state.turn.phase = 'again';
+      for (const call of state.calls) if (call.state === 'running') call.state = 'in_doubt';
+      state.steps = [];
+      return;
+    case 'usage.recorded':
+      addTokens(state, event.data.model, event.data.usage, 0);
+      return;
+    case 'message.delta':
+    case 'tool.output':
+    case 'wait.snoozed':
+    case 'tree.paused':
+    case 'child.started':
+    case 'child.changed':
+    case 'child.finished':
+    case 'plan.created':
+    case 'plan.steps_added':
+    case 'plan.step_updated':
+    case 'note.logged':
+      return;
+  }
+}
+
+function end(state: RunState, at: string, status: RunStatus): RunStatus {
+  state.finishedAt = at;
+  state.announced = null;
+  return status;
+}
+
+function reopen(state: RunState, event: EventOf<'run.reopened'>): void {
+  state.finishedAt = null;
+  state.holds = [];
+  state.base = {
+    turns: state.usage.turns,
+    tokens: state.usage.inputTokens + state.usage.outputTokens,
+    toolCalls: state.usage.toolCalls,
+    costUsd: state.usage.costUsd ?? 0,
+    activeMs: state.usage.activeMs,
+  };
+  if (event.data.deadlineDropped) state.limits = { ...state.limits, deadlineAt: null };
+  if (state.turn.phase === 'model') state.turn.phase = 'again';
+}
+
+function update(state: RunState, event: EventOf<'run.updated'>): void {
+  const { limits, sealed, model, by, reason } = event.data;
+  if (limits !== undefined) {
+    state.limits = mergeLimits(state.limits, limits);
+    state.firstLimits = mergeLimits(state.firstLimits, limits);
+  }
+  if (sealed !== undefined) state.sealed = sealed ? { by, at: event.at, reason: reason ?? null } : null;
+  if (model !== undefined) state.model = model;
+}
+
+/** RFC 7396 by key: null removes. */
+export function mergeLimits(limits: Limits, patch: Limits): Limits {
+  const merged: Limits = { ...limits, ...patch };
+  for (const key of Object.keys(merged) as (keyof Limits)[]) {
+    if (merged[key] === null || merged[key] === undefined) delete merged[key];
+  }
+  return merged;
+}
+
+function completeMessage(state: RunState, event: EventOf<'message.completed'>): void {
+  const { toolCalls, usage, model } = event.data;
+  addTokens(state, model, usage, 1);
+  state.calls = toolCalls.map((call): CallState => ({
+    callId: call.callId,
+    tool: call.tool,
+    state: 'ready',
+    attempt: 0,
+    approved: false,
+    digest: null,
+    early: null,
+  }));
+  state.turn.asked = toolCalls.length;
+  state.turn.phase = toolCalls.length > 0 ? 'tools' : 'done';
+  if (toolCalls.length > 0)
+    state.checkpoint = { seq: event.seq, label: `turn-${event.data.turn}/before-tools` };
+}
+
+function addTokens(
+  state: RunState,
+  model: string,
+  usage: EventOf<'usage.recorded'>['data']['usage'],
+  turns: number,
+): void {
+  const total = state.usage;
+  const own = (total.byModel[model] ??= { turns: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 });
+  for (const sum of [total, own]) {
+    sum.turns += turns;
+    sum.inputTokens += usage.inputTokens;
+    sum.outputTokens += usage.outputTokens;
+    sum.costUsd = sum.costUsd === null || usage.costUsd === null ? null : sum.costUsd + usage.costUsd;
+  }
+}
+
+function openWait(state: RunState, event: EventOf<'wait.opened'>): void {
+  const wait = event.data;
+  const stands = clockStands(state) && wait.kind !== 'timer' && wait.deadlineAt !== null;
+  state.waits.push({
+    id: wait.id,
+    kind: wait.kind,
+    callId: wait.callId,
+    tool: wait.tool,
+    since: event.at,
+    digest: wait.digest,
+    approvers: wait.approvers,
+    childRunId: wait.childRunId,
+    assignee: wait.assignee,
+    onExpire: wait.onExpire,
+    deadlineAt: stands ? null : wait.deadlineAt,
+    remainingMs: stands ? Date.parse(wait.deadlineAt ?? event.at) - Date.parse(event.at) : null,
+  });
+  const call = wait.callId === null ? undefined : callOf(state, wait.callId);
+  if (call === undefined) return;
+  call.state = 'waiting';
+  // Waits that stand for the call itself count as begun calls; an approval or a doubt comes beside one.
+  if (wait.kind !== 'approval' && wait.kind !== 'in_doubt' && call.attempt === 0) {
+    call.attempt = 1;
+    state.usage.toolCalls += 1;
+  }
+}
+
+function resolveWait(state: RunState, event: EventOf<'wait.resolved'>): void {
+  const { callId, waitId, resolution } = event.data;
+  const wait = state.waits.find((open) => open.id === waitId);
+  const call = callId === null ? undefined : callOf(state, callId);
+  if (call !== undefined) call.state = 'ready';
+  if (wait?.kind === 'approval' && resolution.outcome === 'approve') {
+    if (call !== undefined) {
+      call.approved = true;
+      call.digest = resolution.digest;
+    }
+    if (resolution.remember === 'run' && wait.tool !== null && !state.remembered.includes(wait.tool)) {
+      state.remembered.push(wait.tool);
+    }
+  }
+  closeWait(state, waitId);
+}
+
+function closeWait(state: RunState, waitId: string): void {
+  state.waits = state.waits.filter((open) => open.id !== waitId);
+}
+
+function callOf(state: RunState, callId: string): CallState | undefined {
+  return state.calls.find((call) => call.callId === callId);
+}
+
+function dropCall(state: RunState, callId: string): void {
+  state.calls = state.calls.filter((call) => call.callId !== callId);
+}
+
+function clockStands(state: RunState): boolean {
+  return state.holds.some((hold) => hold.stopClock);
+}
+
+function stopClocks(state: RunState): void {
+  for (const wait of state.waits) {
+    if (wait.kind === 'timer' || wait.deadlineAt === null) continue;
+    wait.remainingMs = Math.max(0, Date.parse(wait.deadlineAt) - Date.parse(state.at));
+    wait.deadlineAt = null;
+  }
+}
+
+function startClocks(state: RunState): void {
+  for (const wait of state.waits) {
+    if (wait.remainingMs === null) continue;
+    wait.deadlineAt = new Date(Date.parse(state.at) + wait.remainingMs).toISOString();
+    wait.remainingMs = null;
+  }
+}

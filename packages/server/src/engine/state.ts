@@ -1,0 +1,189 @@
+import type {
+  Actor,
+  Checkpoint,
+  EventData,
+  Hold,
+  Limits,
+  OnLimit,
+  RunMode,
+  RunStatus,
+  Usage,
+  WaitKind,
+} from '@fermata/protocol';
+
+/**
+ * The narrow state of a run: the fold of its log, kept in the locked row (`run_state.state`). Everything that a
+ * decision needs is here; what is wide (input, output, metadata, the conversation) is not.
+ */
+export interface RunState {
+  runId: string;
+  organizationId: number;
+  number: number;
+  mode: RunMode;
+  parentId: string | null;
+  status: RunStatus;
+  statusSince: string;
+  /** Last seq of the log. */
+  head: number;
+  /** Time of the last event; a later event is never before it. */
+  at: string;
+  startAt: string | null;
+  startedAt: string | null;
+  finishedAt: string | null;
+  holds: Hold[];
+  /** Open waits only. */
+  waits: WaitState[];
+  turn: TurnState;
+  /** Calls of the turn that have no result yet, in the model's order. */
+  calls: CallState[];
+  /** Flow steps in flight. */
+  steps: string[];
+  /** Seqs of messages that no prompt contains yet. */
+  inbox: number[];
+  /** The status event that stands for now, so that each change of status is announced once. */
+  announced: 'pausing' | 'paused' | 'waiting' | null;
+  checkpoint: Checkpoint | null;
+  /** Model from the next turn on, when a resume or message has set one. */
+  model: string | null;
+  /** Tools approved for the rest of the run. */
+  remembered: string[];
+  sealed: { by: Actor; at: string; reason: string | null } | null;
+  limits: Limits;
+  /** The limits as they were first set: what releasing a budget hold grants again. */
+  firstLimits: Limits;
+  onLimit: OnLimit;
+  usage: Omit<Usage, 'activeSeconds'> & { activeMs: number };
+  /** Usage at the last reopening: counting limits start there. */
+  base: { turns: number; tokens: number; toolCalls: number; costUsd: number; activeMs: number };
+}
+
+/**
+ * `model`: a call is in flight. `again`: it failed or was interrupted and is to be made again. `tools`: the
+ * answer is committed and calls are left. `done`: every call has a result, or there was none.
+ */
+export type TurnPhase = 'model' | 'again' | 'tools' | 'done';
+
+export interface TurnState {
+  /** From 1; 0 before the first. */
+  number: number;
+  attempt: number;
+  phase: TurnPhase;
+  /** How many calls the answer asked for. */
+  asked: number;
+}
+
+export interface CallState {
+  callId: string;
+  tool: string;
+  /** `cancelled`: its wait was closed by the run's end; it gets its result when the run is reopened. */
+  state: 'ready' | 'running' | 'waiting' | 'in_doubt' | 'cancelled';
+  attempt: number;
+  approved: boolean;
+  /** Digest of the call as approved; execution must match it. */
+  digest: string | null;
+  /** An answer that came before its wait. */
+  early: { kind: WaitKind; valueDigest: string; by: Actor; at: string } | null;
+}
+
+export interface WaitState {
+  id: string;
+  kind: WaitKind;
+  callId: string | null;
+  tool: string | null;
+  since: string;
+  digest: string | null;
+  approvers: string[] | null;
+  childRunId: string | null;
+  assignee: string | null;
+  onExpire: 'continue' | 'fail';
+  /** Next step of the ladder; null while the clock stands or without a deadline. A timer's is absolute. */
+  deadlineAt: string | null;
+  /** Time left while a hold has stopped the clock, ms. */
+  remainingMs: number | null;
+}
+
+/** The state that `run.created` brings about, before any other event. */
+export function initialState(runId: string, at: string, created: EventData<'run.created'>): RunState {
+  return {
+    runId,
+    organizationId: created.organizationId,
+    number: created.number,
+    mode: created.mode,
+    parentId: created.parent?.runId ?? null,
+    status: 'queued',
+    statusSince: at,
+    head: 1,
+    at,
+    startAt: created.startAt,
+    startedAt: null,
+    finishedAt: null,
+    holds: [],
+    waits: [],
+    turn: { number: 0, attempt: 0, phase: 'done', asked: 0 },
+    calls: [],
+    steps: [],
+    inbox: [],
+    announced: null,
+    checkpoint: null,
+    model: null,
+    remembered: [],
+    sealed: null,
+    limits: created.limits,
+    firstLimits: created.limits,
+    onLimit: created.onLimit,
+    usage: { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, costUsd: 0, activeMs: 0, byModel: {} },
+    base: { turns: 0, tokens: 0, toolCalls: 0, costUsd: 0, activeMs: 0 },
+  };
+}
+
+/** A model call, a tool call that the server itself sent, or a flow step's own act. */
+export function isInFlight(state: RunState): boolean {
+  return (
+    state.turn.phase === 'model' ||
+    state.steps.length > 0 ||
+    state.calls.some((call) => call.state === 'running')
+  );
+}
+
+/** Something that a segment could do now, were there no hold. */
+export function hasWork(state: RunState): boolean {
+  switch (state.turn.phase) {
+    case 'model':
+    case 'again':
+      return true;
+    case 'tools':
+      return state.calls.some((call) => call.state !== 'waiting');
+    case 'done':
+      return state.waits.length === 0;
+  }
+}
+
+/** Status of a run that has not ended, in the order of design section 3. */
+export function liveStatus(state: RunState): RunStatus {
+  if (state.holds.length > 0) return isInFlight(state) ? 'pausing' : 'paused';
+  if (state.startedAt === null) return 'queued';
+  if (state.mode === 'external') return 'running';
+  if (hasWork(state)) return 'running';
+  return state.waits.length > 0 ? 'waiting' : 'running';
+}
+
+/**
+ * When a managed run wants to be driven: RFC 3339 time, or null while it is parked or has ended. `pausing` is
+ * due until it is parked, since the step in flight may have to be taken over.
+ */
+export function dueAt(state: RunState): string | null {
+  if (state.mode === 'external') return null;
+  switch (state.status) {
+    case 'queued':
+      return state.startAt !== null && state.startAt > state.at ? state.startAt : state.at;
+    case 'running':
+    case 'pausing':
+      return state.at;
+    case 'paused':
+    case 'waiting':
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+      return null;
+  }
+}
