@@ -1,0 +1,4 @@
+import { keyParamsSchema, keySchema } from './key.ts';
+
+export const getKeyParamsSchema = keyParamsSchema;
+export const getKeyReplySchema = keySchema;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { roleSchema } from '../status.ts';
+import { principalSchema } from './principal.ts';
+
+/** Who asks, and what answers. */
+export const meSchema = z
+  .object({
+    principal: principalSchema,
+    key: z.object({ id: z.string().describe('Key id'), role: roleSchema }).describe('The key that was sent'),
+    organization: z
+      .object({
+        id: z.number().int().describe('Number'),
+        uuid: z.string().describe('UUID'),
+        name: z.string().describe('Name'),
+        createdAt: z.string().describe('When it was created, RFC 3339 UTC'),
+      })
+      .describe('The organization'),
+    server: z
+      .object({
+        version: z.string().describe('Version of the server'),
+        faces: z
+          .array(
+            z.object({
+              name: z.string().describe('Name of the API'),
+              url: z.string().describe('Base URL for its clients'),
+            }),
+          )
+          .describe('The APIs that it speaks'),
+      })
+      .describe('The server'),
+  })
+  .meta({ id: 'Me' })
+  .describe('Who asks');
+export type MeReply = z.infer<typeof meSchema>;
+export const getMeReplySchema = meSchema;

@@ -1,0 +1,4 @@
+import { keyParamsSchema, keySchema } from './key.ts';
+
+export const revokeKeyParamsSchema = keyParamsSchema;
+export const revokeKeyReplySchema = keySchema;
