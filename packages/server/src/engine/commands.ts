@@ -1,0 +1,159 @@
+import type {
+  Actor,
+  AnswerBody,
+  EventData,
+  Json,
+  JsonObject,
+  Limits,
+  MessageRole,
+  Part,
+  Resolution,
+  Role,
+  RunError,
+  TokenUsage,
+  ToolCall,
+  WaitBody,
+} from '@fermata/protocol';
+import type { CountingLimit } from '@fermata/protocol';
+
+/** Every command on one existing run. The first group comes from outside, the second from the driver. */
+export interface Commands {
+  pause: { by: Actor; reason: string | null; hold: string; at: 'checkpoint' | 'now'; stopClock: boolean };
+  /** `hold: null` releases operator, provider and budget. `limits` raise what a budget hold ran into. */
+  resume: {
+    by: Actor;
+    reason: string | null;
+    hold: string | null;
+    limits: Limits | null;
+    model: string | null;
+  };
+  answer: {
+    by: Actor;
+    role: Role;
+    via: string;
+    target: { waitId: string } | { callId: string };
+    answer: AnswerBody;
+    /** `shown`: the face has no digest on its wire and answers with the one it showed. */
+    digest: 'required' | 'optional' | 'shown';
+  };
+  message: {
+    by: Actor;
+    messageId: string | null;
+    role: MessageRole;
+    parts: Part[];
+    onWaiting: 'queue' | 'supersede' | null;
+    resume: boolean;
+    reopen: boolean;
+    model: string | null;
+    reason: string | null;
+  };
+  report: {
+    by: Actor;
+    status: 'running' | 'succeeded' | 'failed' | null;
+    output: Json | undefined;
+    summary: string | null | undefined;
+    error: RunError | null | undefined;
+    reopen: boolean;
+    reason: string | null;
+  };
+  retry: { by: Actor; reason: string | null };
+  cancel: { by: Actor; reason: string | null };
+  update: {
+    by: Actor;
+    title?: string | null | undefined;
+    metadata?: JsonObject | undefined;
+    limits?: Limits | undefined;
+    sealed?: boolean | undefined;
+    reason: string | null;
+  };
+  note: { by: Actor; note: EventData<'note.logged'> };
+  plan: { by: Actor; event: 'plan.created' | 'plan.steps_added' | 'plan.step_updated'; data: JsonObject };
+  assign: { by: Actor; waitId: string; assignee: string | null };
+  snooze: { by: Actor; waitId: string; until: string | null };
+  /** A timer fires, or the last step of a deadline ladder is due. */
+  expire: { by: Actor; waitId: string; expectedDeadlineAt: string | null };
+  /** A limit of time was reached, outside of any step. */
+  exhaust: { by: Actor; limit: CountingLimit | 'deadlineAt' };
+
+  /** Takes the run for a segment; `run.started` the first time. */
+  claim: { by: Actor };
+  startTurn: { through: number; turn: number; attempt: number; model: string };
+  delta: {
+    turn: number;
+    attempt: number;
+    part: number;
+    channel: 'text' | 'reasoning' | 'tool_input';
+    text: string;
+  };
+  completeTurn: {
+    turn: number;
+    attempt: number;
+    parts: Part[];
+    toolCalls: Omit<ToolCall, 'callId'>[];
+    finishReason: string;
+    usage: TokenUsage;
+    model: string;
+    /** What the run's output becomes when it can finish here. */
+    output: Json | null;
+  };
+  failTurn: {
+    turn: number;
+    attempt: number;
+    error: RunError;
+    /** `retry`: the segment tries again after `afterMs`. */
+    then: { kind: 'retry'; afterMs: number } | { kind: 'fail' } | { kind: 'hold' };
+  };
+  startCall: { callId: string; idempotencyKey: string; digest: string | null };
+  completeCall: { callId: string; output: Json };
+  failCall: { callId: string; error: RunError };
+  openWaits: { waits: WaitBody[] };
+  finish: { output: Json | null };
+  /** The run fails for a reason that only the driver can know (`provider_not_configured`, `tool_failed`, …). */
+  fail: { error: RunError };
+  /** The segment gives the run back: another is to drive it, at once or after `afterMs`. */
+  giveBack: { reason: 'drain' | 'unknown_version'; afterMs: number };
+  /** The process that drove it is dead, or has lost track of it. */
+  adopt: { executorId: string | null; reason: 'dead' | 'orphaned' };
+  /** The outcome of a call that came under an old claim. */
+  lateOutcome: { callId: string; tool: string; outcome: { output: Json } | { error: RunError } };
+  childChanged: EventData<'child.changed'>;
+  childFinished: EventData<'child.finished'>;
+}
+
+export type CommandType = keyof Commands;
+export type Command = { [C in CommandType]: { type: C } & Commands[C] }[CommandType];
+export type CommandOf<C extends CommandType> = { type: C } & Commands[C];
+
+/** What a closed wait tells a late answer. */
+export interface ClosedWait {
+  id: string;
+  kind: string;
+  callId: string | null;
+  resolution: Resolution;
+}
+
+/** An answer that was kept until its wait opens. */
+export interface EarlyAnswer {
+  callId: string;
+  kind: string;
+  answer: AnswerBody;
+  by: Actor;
+  via: string;
+  at: string;
+}
+
+/** What is read under the lock, beside the locked row. */
+export interface DecisionFacts {
+  /** A segment holds the run's claim. */
+  driven: boolean;
+  /** Claims in a row without a committed step. */
+  attempts: number;
+  epoch: number;
+  /** Closed waits that an answer of this commit names, by wait id and by call id. */
+  closed: readonly ClosedWait[];
+  early: readonly EarlyAnswer[];
+  /** Client message ids and note keys of this commit that the log has already, as `kind:key`, with their seq. */
+  known: ReadonlyMap<string, number>;
+  /** The wide fields that `update` compares with; null when no command of the commit needs them. */
+  record: { title: string | null; metadata: JsonObject } | null;
+}

@@ -1,0 +1,228 @@
+import type { AnswerBody, Json, Resolution, WaitKind } from '@fermata/protocol';
+import type { ClosedWait, CommandOf, EarlyAnswer } from '../commands.ts';
+import { callDigest, digestOf } from '../digest.ts';
+import type { Draft } from '../draft.ts';
+import { EngineError } from '../errors.ts';
+import type { CallState, WaitState } from '../state.ts';
+import { CHANGED, UNCHANGED, refuse, type Decision } from './refuse.ts';
+
+type Answer = CommandOf<'answer'>;
+
+/** What an answer says, whatever the words around it: two answers with the same digest are repeats. */
+interface Verdict {
+  outcome: string;
+  value: Json;
+  editedArgs: Json;
+}
+
+/** Answers an open wait, keeps an early answer, and tells a late one who won. */
+export function answer(draft: Draft, command: Answer): Decision {
+  const kind = kindOfAnswer(command.answer);
+  const wait = openWaitFor(draft, command, kind);
+  if (wait !== undefined) {
+    resolveWait(draft, wait, checkAnswer(draft, wait, command));
+    return CHANGED;
+  }
+  return lateOrEarly(draft, command, kind);
+}
+
+function openWaitFor(draft: Draft, { target }: Answer, kind: WaitKind | null): WaitState | undefined {
+  if ('waitId' in target) return draft.state.waits.find((wait) => wait.id === target.waitId);
+  return draft.state.waits.find(
+    // An output that comes while the approval is open is kept for the wait after it.
+    (wait) => wait.callId === target.callId && !(wait.kind === 'approval' && kind === 'tool_output'),
+  );
+}
+
+/** Which kind of wait an answer's members speak of; null when they contradict each other. */
+export function kindOfAnswer(body: AnswerBody): WaitKind | null {
+  if (body.decision !== undefined) return 'approval';
+  if (body.outcome === 'fire') return 'timer';
+  if (body.outcome !== undefined) return 'in_doubt';
+  if (body.output !== undefined || body.error !== undefined) return 'tool_output';
+  if (body.value !== undefined) return 'input';
+  return null;
+}
+
+function checkAnswer(draft: Draft, wait: WaitState, command: Answer): Resolution {
+  const body = command.answer;
+  const kind = kindOfAnswer(body);
+  if (wait.kind === 'run') {
+    throw new EngineError('invalid_request', 'a child run cannot be answered; answer what it waits for');
+  }
+  if (kind !== wait.kind) {
+    throw new EngineError('invalid_request', `the wait asks for ${SHAPES[wait.kind]}`, {
+      errors: [{ path: '', message: `expected ${SHAPES[wait.kind]}` }],
+    });
+  }
+  const verdict = verdictOf(body);
+  let digest = wait.digest;
+  if (wait.kind === 'approval' && digest !== null) {
+    checkDigest(draft, digest, command);
+    if (body.editedArgs !== undefined && wait.tool !== null) digest = callDigest(wait.tool, body.editedArgs);
+  }
+  return {
+    ...verdict,
+    reason: body.reason ?? null,
+    by: command.by,
+    at: draft.now,
+    digestSeen: body.digest ?? null,
+    digest,
+    via: command.via,
+    remember: body.remember ?? null,
+  };
+}
+
+const SHAPES: Record<WaitKind, string> = {
+  approval: '{decision: approve|deny, digest}',
+  tool_output: '{output} or {error}',
+  input: '{value}',
+  timer: '{outcome: fire}',
+  in_doubt: '{outcome: done|retry|skip}',
+  run: 'nothing: a child run cannot be answered',
+};
+
+function checkDigest(draft: Draft, current: string, command: Answer): void {
+  if (command.digest === 'shown') return;
+  const seen = command.answer.digest;
+  if (seen === undefined) {
+    if (command.digest === 'optional') return;
+    refuse(draft, 'digest_required', 'the answer must name the digest of the call that was shown', {
+      digest: current,
+    });
+  }
+  if (seen !== current) {
+    refuse(draft, 'digest_mismatch', 'the call is not the one that was shown; look at it again', {
+      digest: current,
+    });
+  }
+}
+
+function verdictOf(body: AnswerBody): Verdict {
+  const editedArgs = body.editedArgs ?? null;
+  if (body.decision !== undefined) return { outcome: body.decision, value: null, editedArgs };
+  if (body.outcome !== undefined) return { outcome: body.outcome, value: body.output ?? null, editedArgs };
+  if (body.error !== undefined) return { outcome: 'error', value: body.error, editedArgs };
+  if (body.output !== undefined) return { outcome: 'output', value: body.output, editedArgs };
+  return { outcome: 'value', value: body.value ?? null, editedArgs };
+}
+
+function verdictDigest({ outcome, value, editedArgs }: Verdict): string {
+  return digestOf({ outcome, value, editedArgs });
+}
+
+/** Resolves a wait and gives its call the result, if the answer is one. */
+export function resolveWait(draft: Draft, wait: WaitState, resolution: Resolution): void {
+  const { callId, tool } = wait;
+  draft.emit({ type: 'wait.resolved', data: { waitId: wait.id, callId, resolution } });
+  if (callId === null || tool === null) return;
+  const { by, value, reason } = resolution;
+  switch (resolution.outcome) {
+    case 'approve':
+    case 'retry':
+      return;
+    case 'deny':
+    case 'skip':
+      draft.emit({
+        type: 'tool.denied',
+        data: {
+          callId,
+          tool,
+          reason: reason ?? (resolution.outcome === 'skip' ? 'skipped: it may have been executed' : null),
+          by,
+          outcome: resolution.outcome === 'skip' ? 'interrupted' : 'denied',
+        },
+      });
+      return;
+    case 'fire':
+      draft.emit({ type: 'tool.completed', data: { callId, tool, output: { firedAt: draft.now }, by } });
+      return;
+    case 'error':
+      draft.emit({
+        type: 'tool.failed',
+        data: { callId, tool, error: { code: 'tool_failed', message: String(value) }, by },
+      });
+      return;
+    default:
+      draft.emit({ type: 'tool.completed', data: { callId, tool, output: value, by } });
+  }
+}
+
+function lateOrEarly(draft: Draft, command: Answer, kind: WaitKind | null): Decision {
+  const { target } = command;
+  const closed = draft.facts.closed.filter((wait) =>
+    'waitId' in target ? wait.id === target.waitId : wait.callId === target.callId,
+  );
+  const call =
+    'callId' in target ? draft.state.calls.find((open) => open.callId === target.callId) : undefined;
+  if (call !== undefined && mayComeEarly(call, kind, closed)) return keepEarly(draft, command, call, kind);
+  const decided = closed.find((wait) => wait.kind === kind) ?? closed.at(-1);
+  if (decided === undefined) {
+    if (call !== undefined)
+      refuse(draft, 'invalid_request', 'this call is made by the server; it takes no answer');
+    refuse(draft, 'not_found', 'waitId' in target ? 'there is no such wait' : 'there is no such call');
+  }
+  return tellWinner(draft, command, decided);
+}
+
+function mayComeEarly(
+  call: CallState,
+  kind: WaitKind | null,
+  closed: readonly ClosedWait[],
+): kind is WaitKind {
+  if (kind === null || call.state === 'running') return false;
+  return !closed.some((wait) => wait.kind === kind);
+}
+
+function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKind): Decision {
+  const valueDigest = verdictDigest(verdictOf(command.answer));
+  const first = call.early;
+  if (first !== null) {
+    if (first.valueDigest === valueDigest && first.by.id === command.by.id) return UNCHANGED;
+    refuse(draft, 'wait_closed', 'an answer to this call was given before', {
+      winner: { by: first.by, at: first.at, outcome: first.kind, digest: first.valueDigest },
+    });
+  }
+  draft.emit({
+    type: 'wait.answered_early',
+    data: {
+      callId: call.callId,
+      answer: command.answer,
+      via: command.via,
+      early: { kind, valueDigest, by: command.by, at: draft.now },
+    },
+  });
+  return CHANGED;
+}
+
+function tellWinner(draft: Draft, command: Answer, { resolution }: ClosedWait): Decision {
+  const won = verdictDigest(resolution);
+  const asked = verdictDigest(verdictOf(command.answer));
+  if (won === asked && resolution.by.id === command.by.id) return UNCHANGED;
+  refuse(
+    draft,
+    'wait_closed',
+    `the wait was decided already: ${resolution.outcome} by ${resolution.by.name}`,
+    {
+      winner: { by: resolution.by, at: resolution.at, outcome: resolution.outcome, digest: won },
+    },
+  );
+}
+
+/** A kept answer to the wait that has just been opened; one that no longer fits is passed over. */
+export function applyEarly(draft: Draft, wait: WaitState, early: EarlyAnswer): void {
+  try {
+    const resolution = checkAnswer(draft, wait, {
+      type: 'answer',
+      by: early.by,
+      role: 'operator',
+      via: early.via,
+      target: { waitId: wait.id },
+      answer: early.answer,
+      digest: 'required',
+    });
+    resolveWait(draft, wait, resolution);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+  }
+}

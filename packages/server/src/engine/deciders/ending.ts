@@ -1,0 +1,153 @@
+import type { Actor } from '@fermata/protocol';
+import type { CommandOf } from '../commands.ts';
+import type { Draft } from '../draft.ts';
+import { EngineError } from '../errors.ts';
+import { CHANGED, refuse, refuseTransition, type Decision } from './refuse.ts';
+import { cancelWaits, checkpointOf, fence } from './settle.ts';
+import { resume } from './holds.ts';
+
+export function cancel(draft: Draft, command: CommandOf<'cancel'>): Decision {
+  const wasPaused = draft.state.status === 'paused' || draft.state.status === 'pausing';
+  const checkpoint = draft.state.checkpoint ?? checkpointOf(draft);
+  fence(draft, 'cancelled');
+  cancelWaits(draft, command.by, command.reason);
+  draft.emit({
+    type: 'run.cancelled',
+    data: { reason: command.reason, by: command.by, checkpoint, wasPaused },
+  });
+  return CHANGED;
+}
+
+/** A report of the client that drives an external run, or the early end of a managed one. */
+export function report(draft: Draft, command: CommandOf<'report'>): Decision {
+  const external = draft.state.mode === 'external';
+  if (command.status === null || command.status === 'running') {
+    if (!external && command.status === 'running') {
+      throw new EngineError(
+        'invalid_request',
+        'a managed run is driven by the server; report succeeded or failed',
+      );
+    }
+    return reportRunning(draft, command);
+  }
+  if (external) start(draft, command.by);
+  fence(draft, 'reported');
+  if (command.status === 'succeeded') {
+    cancelWaits(draft, command.by, command.reason);
+    draft.emit({
+      type: 'run.succeeded',
+      data: { by: command.by, output: command.output ?? null, summary: command.summary ?? null },
+    });
+  } else {
+    cancelWaits(draft, command.by, command.reason);
+    draft.emit({
+      type: 'run.failed',
+      data: {
+        by: command.by,
+        error: command.error ?? { code: 'reported', message: 'the client reported a failure' },
+        output: command.output ?? null,
+        summary: command.summary ?? null,
+      },
+    });
+  }
+  return CHANGED;
+}
+
+function reportRunning(draft: Draft, command: CommandOf<'report'>): Decision {
+  let changed = reportFields(draft, command);
+  if (command.status === null) return { changed };
+  if (draft.state.holds.some((hold) => hold.name === 'operator')) {
+    resume(draft, {
+      type: 'resume',
+      by: command.by,
+      reason: command.reason,
+      hold: 'operator',
+      limits: null,
+      model: null,
+    });
+    changed = true;
+  }
+  if (draft.state.startedAt === null && draft.state.holds.length === 0) {
+    start(draft, command.by);
+    changed = true;
+  }
+  return { changed };
+}
+
+function reportFields(draft: Draft, command: CommandOf<'report'>): boolean {
+  const { output, summary, error } = command;
+  if (output === undefined && summary === undefined && error === undefined) return false;
+  draft.emit({
+    type: 'run.updated',
+    data: {
+      by: command.by,
+      ...(output === undefined ? {} : { output }),
+      ...(summary === undefined ? {} : { summary }),
+      ...(error === undefined ? {} : { error }),
+    },
+  });
+  return true;
+}
+
+function start(draft: Draft, by: Actor): void {
+  if (draft.state.startedAt === null) draft.emit({ type: 'run.started', data: { by } });
+}
+
+/** A report on a run that has ended: the same status again, or, for an external run, a reopening. */
+export function reportEnded(draft: Draft, command: CommandOf<'report'>): Decision {
+  const { status } = draft.state;
+  if (command.status === null || command.status === status) return { changed: reportFields(draft, command) };
+  if (draft.state.mode === 'external' && command.reopen) {
+    if (draft.state.sealed !== null) refuse(draft, 'sealed', 'the run is sealed; unseal it first');
+    reopenRun(draft, command.by, command.reason, 'report');
+    if (command.status === 'running') {
+      reportFields(draft, command);
+      start(draft, command.by);
+      return CHANGED;
+    }
+    return report(draft, command);
+  }
+  return refuseTransition(
+    `reported ${command.status}`,
+    'external runs may be reopened with reopen: true',
+  )(draft);
+}
+
+export function retry(draft: Draft, command: CommandOf<'retry'>): Decision {
+  if (draft.state.sealed !== null) refuse(draft, 'sealed', 'the run is sealed; unseal it first');
+  reopenRun(draft, command.by, command.reason, 'retry');
+  return CHANGED;
+}
+
+/**
+ * Opens an ended run again. Calls without a result get one, so that the transcript stays valid; by `retry` those
+ * that were not yet decided are done again.
+ */
+export function reopenRun(
+  draft: Draft,
+  by: Actor,
+  reason: string | null,
+  via: 'retry' | 'message' | 'report',
+): void {
+  const deadline = draft.state.limits.deadlineAt ?? null;
+  draft.emit({
+    type: 'run.reopened',
+    data: { by, reason, via, deadlineDropped: deadline !== null && deadline <= draft.now },
+  });
+  for (const call of [...draft.state.calls]) {
+    if (via === 'retry' && call.state !== 'cancelled') continue;
+    const interrupted = call.state === 'in_doubt' || call.state === 'running';
+    draft.emit({
+      type: 'tool.denied',
+      data: {
+        callId: call.callId,
+        tool: call.tool,
+        reason: interrupted
+          ? 'interrupted: it may have been executed'
+          : 'not executed: the run was cancelled',
+        by,
+        outcome: interrupted ? 'interrupted' : 'cancelled',
+      },
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { EVENT_DATA, systemActor, type NewEvent } from '@fermata/protocol';
+import { mergeLimits } from '../apply.ts';
+import type { CommandOf } from '../commands.ts';
+import { canonicalJson, type Json } from '@fermata/protocol';
+import type { Draft } from '../draft.ts';
+import { EngineError } from '../errors.ts';
+import type { WaitState } from '../state.ts';
+import { resolveWait } from './answers.ts';
+import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
+import { exhaustLimit, failRun, fence } from './settle.ts';
+
+/** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
+export function update(draft: Draft, command: CommandOf<'update'>): Decision {
+  const { state, facts } = draft;
+  const { title, metadata, limits, sealed, by, reason } = command;
+  const changes = {
+    ...(title === undefined || title === facts.record?.title ? {} : { title }),
+    ...(metadata === undefined || isMerged(facts.record?.metadata ?? {}, metadata) ? {} : { metadata }),
+    ...(limits === undefined || same(mergeLimits(state.limits, limits), state.limits) ? {} : { limits }),
+    ...(sealed === undefined || sealed === (state.sealed !== null) ? {} : { sealed }),
+  };
+  if (Object.keys(changes).length === 0) return UNCHANGED;
+  draft.emit({ type: 'run.updated', data: { by, reason, ...changes } });
+  return CHANGED;
+}
+
+function same(a: Json | object, b: Json | object): boolean {
+  return canonicalJson(a as Json) === canonicalJson(b as Json);
+}
+
+/** The merge patch (by key, null removes) has nothing to do. */
+function isMerged(metadata: { [key: string]: Json }, patch: { [key: string]: Json }): boolean {
+  return Object.entries(patch).every(([key, value]) =>
+    value === null ? !(key in metadata) : key in metadata && same(metadata[key] ?? null, value),
+  );
+}
+
+export function note(draft: Draft, command: CommandOf<'note'>): Decision {
+  const { key } = command.note;
+  const known = key === null ? undefined : draft.facts.known.get(`note:${key}`);
+  if (known !== undefined) return { changed: false, seq: known };
+  return { changed: true, seq: draft.emit({ type: 'note.logged', data: command.note }).seq };
+}
+
+export function plan(draft: Draft, command: CommandOf<'plan'>): Decision {
+  const data = EVENT_DATA[command.event].safeParse({ ...command.data, by: command.by });
+  if (!data.success) throw new EngineError('invalid_request', `not a valid ${command.event}`);
+  return { changed: true, seq: draft.emit({ type: command.event, data: data.data } as NewEvent).seq };
+}
+
+function openWait(draft: Draft, waitId: string): WaitState {
+  const wait = draft.state.waits.find((open) => open.id === waitId);
+  if (wait !== undefined) return wait;
+  const closed = draft.facts.closed.find((decided) => decided.id === waitId);
+  if (closed === undefined) refuse(draft, 'not_found', 'there is no such wait');
+  const { by, at, outcome, digest } = closed.resolution;
+  refuse(draft, 'wait_closed', `the wait was decided already: ${outcome} by ${by.name}`, {
+    winner: { by, at, outcome, digest },
+  });
+}
+
+export function assign(draft: Draft, command: CommandOf<'assign'>): Decision {
+  const wait = openWait(draft, command.waitId);
+  if (wait.assignee === command.assignee) return UNCHANGED;
+  draft.emit({
+    type: 'wait.assigned',
+    data: { waitId: wait.id, assignee: command.assignee, by: command.by },
+  });
+  return CHANGED;
+}
+
+export function snooze(draft: Draft, command: CommandOf<'snooze'>): Decision {
+  const wait = openWait(draft, command.waitId);
+  draft.emit({ type: 'wait.snoozed', data: { waitId: wait.id, until: command.until, by: command.by } });
+  return CHANGED;
+}
+
+/** A timer fires; any other wait expires. The sweep names the deadline it saw, so that two sweepers are harmless. */
+export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
+  const wait = draft.state.waits.find((open) => open.id === command.waitId);
+  if (wait?.deadlineAt === undefined || wait.deadlineAt === null || wait.deadlineAt > draft.now)
+    return UNCHANGED;
+  if (command.expectedDeadlineAt !== null && wait.deadlineAt !== command.expectedDeadlineAt) return UNCHANGED;
+  const resolution = {
+    outcome: wait.kind === 'timer' ? 'fire' : 'expired',
+    value: null,
+    editedArgs: null,
+    reason: wait.kind === 'timer' ? null : 'nobody answered in time',
+    by: command.by,
+    at: draft.now,
+    digestSeen: null,
+    digest: wait.digest,
+    via: 'system',
+    remember: null,
+  };
+  if (wait.kind === 'timer') {
+    resolveWait(draft, wait, resolution);
+    return CHANGED;
+  }
+  draft.emit({ type: 'wait.expired', data: { waitId: wait.id, callId: wait.callId, resolution } });
+  if (wait.callId !== null && wait.tool !== null) {
+    draft.emit({
+      type: 'tool.denied',
+      data: {
+        callId: wait.callId,
+        tool: wait.tool,
+        reason: 'nobody answered in time',
+        by: command.by,
+        outcome: 'expired',
+      },
+    });
+  }
+  if (wait.onExpire === 'fail') {
+    fence(draft, 'failed');
+    failRun(draft, systemActor('deadline'), { code: 'timed_out', message: 'nobody answered in time' });
+  }
+  return CHANGED;
+}
+
+export function exhaust(draft: Draft, command: CommandOf<'exhaust'>): Decision {
+  const { state } = draft;
+  if (command.limit === 'deadlineAt') {
+    const deadline = state.limits.deadlineAt ?? null;
+    if (deadline === null || deadline > draft.now) return UNCHANGED;
+  }
+  const before = state.head;
+  exhaustLimit(draft, command.limit);
+  return { changed: state.head !== before };
+}
+
+export function childChanged(draft: Draft, command: CommandOf<'childChanged'>): Decision {
+  const { childRunId, status, openWaits, childSeq } = command;
+  draft.emit({ type: 'child.changed', data: { childRunId, status, openWaits, childSeq } });
+  return CHANGED;
+}
+
+/** The child's end is the result of the call that started it. */
+export function childFinished(draft: Draft, command: CommandOf<'childFinished'>): Decision {
+  const { childRunId, status, output, error, childSeq } = command;
+  draft.emit({ type: 'child.finished', data: { childRunId, status, output, error, childSeq } });
+  const wait = draft.state.waits.find((open) => open.childRunId === childRunId);
+  if (wait === undefined) return CHANGED;
+  resolveWait(draft, wait, {
+    outcome: status === 'succeeded' ? 'finished' : 'error',
+    value: status === 'succeeded' ? output : `child_failed: ${error?.message ?? status}`,
+    editedArgs: null,
+    reason: null,
+    by: { type: 'agent', id: childRunId, name: 'child run' },
+    at: draft.now,
+    digestSeen: null,
+    digest: null,
+    via: 'system',
+    remember: null,
+  });
+  return CHANGED;
+}
+
+export function lateOutcome(draft: Draft, command: CommandOf<'lateOutcome'>): Decision {
+  const { callId, tool, outcome } = command;
+  const wait = draft.state.waits.find((open) => open.callId === callId && open.kind === 'in_doubt');
+  const by = systemActor('driver');
+  if (wait === undefined) {
+    if ('output' in outcome) {
+      draft.emit({
+        type: 'tool.completed',
+        data: { callId, tool, output: outcome.output, by: null, late: true },
+      });
+    } else {
+      draft.emit({ type: 'tool.failed', data: { callId, tool, error: outcome.error, by: null, late: true } });
+    }
+    return CHANGED;
+  }
+  const failed = 'error' in outcome;
+  resolveWait(draft, wait, {
+    outcome: failed ? 'error' : 'done',
+    value: failed ? outcome.error.message : outcome.output,
+    editedArgs: null,
+    reason: 'the outcome came late',
+    by,
+    at: draft.now,
+    digestSeen: null,
+    digest: wait.digest,
+    via: 'system',
+    remember: null,
+  });
+  return CHANGED;
+}
+
+/** The driver's own commands on a run that no longer wants them. */
+export function late(draft: Draft, command: { type: string }): never {
+  return stale(draft, `${command.type} of a run that is ${draft.state.status}`);
+}
