@@ -51,7 +51,8 @@ describe('a session', () => {
 
   it('takes strings for json columns as JSON text, one by one and in arrays', async () => {
     await using session = await open('types');
-    const [row] = await session.sql`select ${'{"a":"\\"b\\""}'}::json as a, ${{ b: 1 }}::jsonb as b,
+    const [row] =
+      await session.sql`select ${'{"a":"\\"b\\""}'}::json as a, ${session.sql.json({ b: 1 })}::jsonb as b,
       (select json_agg(x) from unnest(${['"p"', '{"q":"r\\\\s"}']}::json[]) x) as c`;
     expect(row).toEqual({ a: { a: '"b"' }, b: { b: 1 }, c: ['p', { q: 'r\\s' }] });
   });

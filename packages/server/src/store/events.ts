@@ -1,0 +1,73 @@
+import type { RunEvent } from '@fermata/protocol';
+import type { EventPageQuery, EventReads } from '../engine/ports.ts';
+import { isUuid } from './condition.ts';
+import type { Pool } from './pool.ts';
+import type { Sql } from './sql.ts';
+
+interface EventRow {
+  seq: number;
+  type: string;
+  at: string;
+  v: number;
+  data: unknown;
+}
+
+// A page of the largest events would be 256 MB: what a reader takes in one go is bounded by size too.
+const PAGE_BYTES = 1_048_576;
+
+export function createEventReads(pool: Pool): EventReads {
+  return {
+    page: (runId, query) => pool.read((sql) => readPage(sql, runId, query)),
+    readFrom: (runId, after, limit) => pool.read((sql) => readFrom(sql, runId, after, limit)),
+    async head(runId) {
+      if (!isUuid(runId)) return null;
+      const [row] = await pool.read(
+        (sql) => sql<{ head: number }[]>`select head from run_state where run_id = ${runId}`,
+      );
+      return row?.head ?? null;
+    },
+    async heads(runIds) {
+      const rows = await pool.read(
+        (sql) => sql<{ run_id: string; head: number }[]>`
+          select run_id, head from run_state where run_id = any(${runIds.filter(isUuid)}::uuid[])`,
+      );
+      return new Map(rows.map((row) => [row.run_id, row.head]));
+    },
+  };
+}
+
+/**
+ * The stored event. Type and `v` are not checked here: whoever interprets `data` must (`assertKnown`), while a
+ * reader that only passes events on may pass on those of a newer version.
+ */
+function eventFromRow(runId: string, row: EventRow): RunEvent {
+  return { runId, seq: row.seq, type: row.type, at: row.at, v: row.v, data: row.data } as RunEvent;
+}
+
+async function readPage(sql: Sql, runId: string, query: EventPageQuery): Promise<RunEvent[]> {
+  if (!isUuid(runId)) return [];
+  const { after, before, types, limit } = query;
+  const rows = await sql<EventRow[]>`select seq, type, at, v, data from events
+    where run_id = ${runId}
+      ${after === undefined ? sql`` : sql`and seq > ${after}`}
+      ${before === undefined ? sql`` : sql`and seq < ${before}`}
+      ${types === undefined ? sql`` : sql`and type = any(${types as string[]})`}
+    order by seq ${query.order === 'desc' ? sql`desc` : sql`asc`}
+    limit ${limit}`;
+  return rows.map((row) => eventFromRow(runId, row));
+}
+
+async function readFrom(sql: Sql, runId: string, after: number, limit: number): Promise<RunEvent[]> {
+  if (!isUuid(runId)) return [];
+  // `octet_length(data::text)` would be exact, and unpacks every large value twice.
+  const rows = await sql<EventRow[]>`
+    select seq, type, at, v, data from (
+      select *, sum(pg_column_size(data)) over (order by seq rows between unbounded preceding and 1 preceding) as bytes
+      from (
+        select seq, type, at, v, data from events where run_id = ${runId} and seq > ${after} order by seq limit ${limit}
+      ) page
+    ) sized
+    where bytes is null or bytes < ${PAGE_BYTES}
+    order by seq`;
+  return rows.map((row) => eventFromRow(runId, row));
+}

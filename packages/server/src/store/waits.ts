@@ -1,0 +1,65 @@
+import type { Wait } from '@fermata/protocol';
+import type { Page, WaitQuery } from '../engine/facade.ts';
+import type { WaitReads } from '../engine/ports.ts';
+import { allOf, isStorable, isUuid } from './condition.ts';
+import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';
+import type { Pool } from './pool.ts';
+import type { Fragment, Sql } from './sql.ts';
+import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './wait-row.ts';
+
+export function createWaitReads(pool: Pool): WaitReads {
+  return {
+    async byId(organizationId, waitId) {
+      if (!isStorable(waitId)) return null;
+      const [row] = await pool.read(
+        (sql) => sql<WaitRow[]>`select ${sql.unsafe(WAIT_COLUMNS)} from waits
+          where id = ${waitId} and organization_id = ${organizationId}`,
+      );
+      return row === undefined ? null : waitFromRow(row);
+    },
+    list: (organizationId, query) => pool.read((sql) => listWaits(sql, organizationId, query)),
+  };
+}
+
+async function listWaits(sql: Sql, organizationId: number, query: WaitQuery): Promise<Page<Wait>> {
+  const [openedAt, id] = decodeCursor('waits', query.cursor, 2) ?? [];
+  const limit = limitOf(query);
+  const conditions = conditionsOf(sql, organizationId, query);
+  if (conditions === null)
+    return { data: [], nextCursor: null, ...(query.total === true ? { total: 0 } : {}) };
+  const filter = allOf(sql, conditions);
+  const descending = query.order === 'desc';
+  const place =
+    openedAt === undefined || id === undefined
+      ? sql``
+      : descending
+        ? sql`and (opened_at, id) < (${openedAt}, ${id})`
+        : sql`and (opened_at, id) > (${openedAt}, ${id})`;
+  const order = descending ? sql`opened_at desc, id desc` : sql`opened_at, id`;
+  const rows = await sql<WaitRow[]>`select ${sql.unsafe(WAIT_COLUMNS)} from waits where ${filter} ${place}
+    order by ${order} limit ${limit + 1} offset ${offsetOf(query)}`;
+  const [count] =
+    query.total === true
+      ? await sql<{ total: number }[]>`select count(*) as total from waits where ${filter}`
+      : [];
+  const cursor = (row: WaitRow): string => encodeCursor('waits', [row.opened_at, row.id]);
+  return pageOf(rows, limit, { item: waitFromRow, cursor, total: count?.total });
+}
+
+/** Null: a filter that can match nothing. */
+function conditionsOf(sql: Sql, organizationId: number, query: WaitQuery): Fragment[] | null {
+  if (query.run !== undefined && !isUuid(query.run)) return null;
+  if (![query.assignee ?? '', ...(query.tool ?? [])].every(isStorable)) return null;
+  const states = query.state ?? ['open'];
+  const conditions = [sql`organization_id = ${organizationId}`];
+  const add = (condition: Fragment): void => void conditions.push(condition);
+  // Written out, so that the partial index over open waits serves the usual list.
+  add(states.length === 1 && states[0] === 'open' ? sql`state = 'open'` : sql`state = any(${states})`);
+  if (query.run !== undefined) add(sql`run_id = ${query.run}`);
+  if (query.kind !== undefined) add(sql`kind = any(${query.kind})`);
+  if (query.assignee !== undefined) add(sql`assignee = ${query.assignee}`);
+  if (query.tool !== undefined) add(sql`tool = any(${query.tool})`);
+  if (query.openedBefore !== undefined) add(sql`opened_at < ${query.openedBefore}`);
+  if (query.deadlineBefore !== undefined) add(sql`deadline_at < ${query.deadlineBefore}`);
+  return conditions;
+}
