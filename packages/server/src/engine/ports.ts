@@ -56,7 +56,10 @@ export interface EventPageQuery {
   after?: number | undefined;
   before?: number | undefined;
   order?: 'asc' | 'desc' | undefined;
+  /** Only these. */
   types?: readonly EventType[] | undefined;
+  /** All but these; unlike `types` it lets through what this version does not know. */
+  without?: readonly EventType[] | undefined;
   limit: number;
 }
 

@@ -46,12 +46,13 @@ function eventFromRow(runId: string, row: EventRow): RunEvent {
 
 async function readPage(sql: Sql, runId: string, query: EventPageQuery): Promise<RunEvent[]> {
   if (!isUuid(runId)) return [];
-  const { after, before, types, limit } = query;
+  const { after, before, types, without, limit } = query;
   const rows = await sql<EventRow[]>`select seq, type, at, v, data from events
     where run_id = ${runId}
       ${after === undefined ? sql`` : sql`and seq > ${after}`}
       ${before === undefined ? sql`` : sql`and seq < ${before}`}
-      ${types === undefined ? sql`` : sql`and type = any(${types as string[]})`}
+      ${types === undefined ? sql`` : sql`and type = any(${[...types]})`}
+      ${without === undefined ? sql`` : sql`and type <> all(${[...without]})`}
     order by seq ${query.order === 'desc' ? sql`desc` : sql`asc`}
     limit ${limit}`;
   return rows.map((row) => eventFromRow(runId, row));
