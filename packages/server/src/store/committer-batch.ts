@@ -1,0 +1,547 @@
+import { isTerminal, MAX_EVENT_BYTES, type Run, type RunEvent, type Wait } from '@fermata/protocol';
+import { apply } from '../engine/apply.ts';
+import type { DecisionFacts, EarlyAnswer } from '../engine/commands.ts';
+import type { CommitListener, CommitRequest, CommitResult, NewRun } from '../engine/commit.ts';
+import { decide } from '../engine/decide.ts';
+import type { Decision } from '../engine/deciders/refuse.ts';
+import {
+  UNDISPATCHED,
+  redispatch,
+  type Dispatch,
+  type DispatchCause,
+  type Offer,
+} from '../engine/dispatch.ts';
+import { EngineError, Fenced, ReplayedReply } from '../engine/errors.ts';
+import { recordPatch } from '../engine/record.ts';
+import type { RunState } from '../engine/state.ts';
+import {
+  closedFrom,
+  lockKeys,
+  recordFact,
+  type BatchFacts,
+  type RunRecordRow,
+  type WaitFact,
+} from './committer-reads.ts';
+import { emptyWrites, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
+import { runFromRow } from './run-row.ts';
+
+export type Outcome =
+  | { kind: 'done'; result: CommitResult }
+  | { kind: 'refused'; error: Error }
+  /** The row or key is locked elsewhere: the slow lane waits for it. */
+  | { kind: 'locked' };
+
+export interface DecidedBatch {
+  /** One per request, in order. */
+  outcomes: Outcome[];
+  writes: BatchWrites;
+  /** Claims that were offered in this batch, by run; those that did not last are withdrawn. */
+  claims: { runId: string; claim: string }[];
+}
+
+export interface BatchOptions {
+  listener: CommitListener;
+  organizationConcurrency: number | null;
+  newId(prefix: string): string;
+  /** Database time to time of commit, ms; tests bring their own clock. */
+  clock(databaseMs: number): number;
+  /** The lane has waited for the rows: a run that was not found does not exist. */
+  waited: ReadonlySet<string>;
+}
+
+/** One run within a batch: later requests see what earlier ones decided. */
+interface Working {
+  organizationId: number;
+  state: RunState;
+  dispatch: Dispatch;
+  record: RunRecordRow | null;
+  waits: WaitFact[];
+  early: EarlyAnswer[];
+  known: Map<string, number>;
+  changed: boolean;
+}
+
+/** Decides a batch in order of arrival, each request in its own try. Pure but for the claims it reserves. */
+export function decideBatch(
+  requests: readonly CommitRequest[],
+  facts: BatchFacts,
+  options: BatchOptions,
+): DecidedBatch {
+  const batch = new Batch(facts, options);
+  const outcomes = requests.map((request) => batch.decide(request));
+  return { outcomes, writes: batch.finishWrites(), claims: batch.claims };
+}
+
+class Batch {
+  readonly claims: { runId: string; claim: string }[] = [];
+  readonly #facts: BatchFacts;
+  readonly #options: BatchOptions;
+  readonly #writes: BatchWrites = emptyWrites();
+  readonly #runs = new Map<string, Working>();
+  readonly #replies: BatchFacts['replies'];
+  readonly #existing: BatchFacts['existing'];
+  readonly #now: string;
+
+  constructor(facts: BatchFacts, options: BatchOptions) {
+    this.#facts = facts;
+    this.#options = options;
+    this.#replies = new Map(facts.replies);
+    this.#existing = new Map(facts.existing);
+    this.#now = new Date(options.clock(facts.nowMs)).toISOString();
+  }
+
+  decide(request: CommitRequest): Outcome {
+    if (lockKeys(request).some((key) => !this.#facts.keys.has(key))) return { kind: 'locked' };
+    try {
+      this.#replay(request);
+      const outcome = 'create' in request ? this.#create(request, request.create) : this.#command(request);
+      if (outcome.kind === 'done') this.#keepReply(request, outcome.result);
+      return outcome;
+    } catch (error) {
+      return { kind: 'refused', error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  /** The rows of runs as they are after the last request of the batch. */
+  finishWrites(): BatchWrites {
+    for (const [runId, run] of this.#runs) {
+      if (run.changed) this.#writes.changed.set(runId, { state: run.state, dispatch: run.dispatch });
+    }
+    for (const created of this.#writes.created) {
+      const run = this.#writes.changed.get(created.run.runId);
+      if (run === undefined) continue;
+      Object.assign(created, run);
+      this.#writes.changed.delete(created.run.runId);
+    }
+    return this.#writes;
+  }
+
+  #replay({ idempotency }: CommitRequest): void {
+    if (idempotency === undefined) return;
+    const stored = this.#replies.get(idempotency.key.scope);
+    if (stored === undefined) return;
+    if (stored.fingerprint !== idempotency.key.fingerprint) {
+      throw new EngineError('idempotency_conflict', 'this idempotency key was used with another body');
+    }
+    throw new ReplayedReply({ status: stored.status, body: stored.body });
+  }
+
+  #keepReply({ idempotency }: CommitRequest, result: CommitResult): void {
+    if (idempotency === undefined) return;
+    const { scope, fingerprint } = idempotency.key;
+    const reply = { fingerprint, ...idempotency.encode(result) };
+    this.#replies.set(scope, reply);
+    this.#writes.replies.push({ scope, ...reply });
+  }
+
+  #create(request: CommitRequest, run: NewRun): Outcome {
+    const { key, organizationId } = run.created;
+    const slot = `${organizationId}:${key ?? ''}`;
+    const taken = key === null ? undefined : this.#existing.get(slot);
+    if (taken !== undefined) {
+      const record = this.#facts.records.get(taken.runId) ?? null;
+      const working = this.#runs.get(taken.runId);
+      const state = working?.state ?? taken.state;
+      const dispatch = working?.dispatch ?? taken.dispatch;
+      return this.#done(
+        request,
+        { state, dispatch, events: [], decisions: [], record: working?.record ?? record, waits: [] },
+        true,
+      );
+    }
+    const number = this.#facts.numbers.shift();
+    if (number === undefined) throw new Error('no number was drawn for a new run');
+    const event: RunEvent = {
+      runId: run.runId,
+      seq: 1,
+      type: 'run.created',
+      at: this.#now,
+      v: 1,
+      data: { ...run.created, number },
+    };
+    const placed = placeEvent(event);
+    const state = apply(null, event);
+    const { dispatch, job } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
+    const record = recordOf(run, number, this.#now);
+    this.#writes.events.push(placed);
+    this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
+    if (job !== null) this.#writes.jobs.push({ runId: run.runId, epoch: dispatch.epoch, runAt: job.runAt });
+    this.#noteBlobs(organizationId, [placed]);
+    this.#runs.set(run.runId, {
+      organizationId,
+      state,
+      dispatch,
+      record,
+      waits: [],
+      early: [],
+      known: new Map(),
+      changed: false,
+    });
+    if (key !== null) this.#existing.set(slot, { runId: run.runId, state, dispatch });
+    return this.#done(request, { state, dispatch, events: [event], decisions: [], record, waits: [] }, false);
+  }
+
+  #command(request: Exclude<CommitRequest, { create: NewRun }>): Outcome {
+    const { runId } = request;
+    const run = this.#load(runId);
+    if (run === null) {
+      if (!this.#options.waited.has(runId)) return { kind: 'locked' };
+      throw new EngineError('not_found', 'there is no such run');
+    }
+    if (request.organizationId !== null && request.organizationId !== run.organizationId) {
+      throw new EngineError('not_found', 'there is no such run');
+    }
+    checkFence(request, run);
+    const decided = decide(run.state, request.commands, this.#now, this.#factsOf(run));
+    const placed = decided.events.map(placeEvent);
+    const cause = causeOf(request);
+    const { dispatch, job } = this.#redispatch(run.dispatch, decided.state, decided.events, cause);
+    run.state = decided.state;
+    run.changed = run.changed || placed.length > 0 || !sameDispatch(run.dispatch, dispatch);
+    run.dispatch = dispatch;
+    if (job !== null) this.#writes.jobs.push({ runId, epoch: dispatch.epoch, runAt: job.runAt });
+    this.#writes.events.push(...placed);
+    this.#project(run, placed);
+    this.#noteBlobs(run.organizationId, placed);
+    const { state, events, decisions } = decided;
+    const waits = this.#namedWaits(request, run);
+    return this.#done(request, { state, dispatch, events, decisions, record: run.record, waits }, false);
+  }
+
+  #load(runId: string): Working | null {
+    const loaded = this.#runs.get(runId);
+    if (loaded !== undefined) return loaded;
+    const locked = this.#facts.runs.get(runId);
+    if (locked === undefined) return null;
+    const prefix = `${runId}:`;
+    const run: Working = {
+      organizationId: locked.organizationId,
+      state: locked.state,
+      dispatch: locked.dispatch,
+      record: this.#facts.records.get(runId) ?? null,
+      waits: this.#facts.waits.filter((fact) => fact.runId === runId),
+      early: this.#facts.early.filter((fact) => fact.runId === runId).map((fact) => fact.answer),
+      known: new Map(
+        [...this.#facts.known].flatMap(([key, seq]) =>
+          key.startsWith(prefix) ? [[key.slice(prefix.length), seq]] : [],
+        ),
+      ),
+      changed: false,
+    };
+    this.#runs.set(runId, run);
+    return run;
+  }
+
+  #factsOf(run: Working): DecisionFacts {
+    return {
+      driven: run.dispatch.claim !== null,
+      attempts: run.dispatch.attempts,
+      epoch: run.dispatch.epoch,
+      closed: run.waits.flatMap((fact) => (fact.closed === null ? [] : [fact.closed])),
+      early: run.early,
+      known: run.known,
+      record: recordFact(run.record ?? undefined),
+    };
+  }
+
+  #redispatch(
+    before: Dispatch,
+    state: RunState,
+    events: readonly RunEvent[],
+    cause: DispatchCause,
+  ): ReturnType<typeof redispatch> {
+    const { organizationConcurrency, listener } = this.#options;
+    const { organizationId, runId } = state;
+    const offer = (): Offer => {
+      const claimed = this.#facts.claimed.get(organizationId) ?? 0;
+      if (organizationConcurrency !== null && claimed >= organizationConcurrency) {
+        return { kind: 'full', why: 'organization' };
+      }
+      const offered = listener.offer(organizationId);
+      if (offered === null) return { kind: 'job' };
+      this.#facts.claimed.set(organizationId, claimed + 1);
+      this.claims.push({ runId, claim: offered.claim });
+      return { kind: 'claim', ...offered };
+    };
+    return redispatch(before, state, events, cause, offer);
+  }
+
+  /** What the events mean for the other tables. */
+  #project(run: Working, placed: readonly PlacedEvent[]): void {
+    const { runId } = run.state;
+    for (const { event } of placed) {
+      this.#projectRecord(run, event);
+      switch (event.type) {
+        case 'wait.opened': {
+          const open = run.state.waits.find((wait) => wait.id === event.data.id);
+          this.#writes.opened.push({
+            body: event.data,
+            runId,
+            organizationId: run.organizationId,
+            at: event.at,
+            seq: event.seq,
+            clockStopped: (open?.remainingMs ?? null) !== null,
+            deadlineAt: open === undefined ? event.data.deadlineAt : open.deadlineAt,
+            remainingMs: open?.remainingMs ?? null,
+          });
+          run.waits.push({ runId, wait: openedWait(runId, event), closed: null });
+          break;
+        }
+        case 'wait.resolved':
+        case 'wait.expired':
+        case 'wait.superseded':
+        case 'wait.cancelled':
+          this.#closeWait(run, event);
+          break;
+        case 'wait.answered_early': {
+          const { callId, answer, via, early } = event.data;
+          run.early.push({ callId, kind: early.kind, answer, by: early.by, via, at: early.at });
+          this.#writes.early.push({
+            runId,
+            callId,
+            kind: early.kind,
+            seq: event.seq,
+            json: JSON.stringify(answer),
+            by: JSON.stringify(early.by),
+            via,
+            at: early.at,
+          });
+          break;
+        }
+        case 'wait.assigned':
+        case 'wait.snoozed':
+        case 'wait.escalated':
+        case 'hold.placed':
+        case 'hold.released':
+          this.#moveWaits(run, event);
+          break;
+        case 'message.received':
+          if (event.data.messageId !== null) this.#noteKey(run, 'message', event.data.messageId, event.seq);
+          break;
+        case 'note.logged':
+          if (event.data.key !== null) this.#noteKey(run, 'note', event.data.key, event.seq);
+          break;
+        default:
+      }
+    }
+  }
+
+  #projectRecord(run: Working, event: RunEvent): void {
+    const { runId } = run.state;
+    const patch = recordPatch({ metadata: run.record?.metadata ?? {} }, event);
+    if (isTerminal(run.state.status)) this.#writes.ended.add(runId);
+    if (patch === null) return;
+    this.#writes.records.set(runId, { ...this.#writes.records.get(runId), ...patch });
+    if (run.record === null) return;
+    run.record = {
+      ...run.record,
+      ...(patch.title === undefined ? {} : { title: patch.title }),
+      ...(patch.metadata === undefined ? {} : { metadata: patch.metadata }),
+      ...(patch.output === undefined ? {} : { output: patch.output }),
+      ...(patch.summary === undefined ? {} : { summary: patch.summary }),
+      ...(patch.error === undefined ? {} : { error: patch.error }),
+      ...(patch.endedBy === undefined ? {} : { ended_by: patch.endedBy }),
+    };
+  }
+
+  #closeWait(
+    run: Working,
+    event: RunEvent & { type: `wait.${'resolved' | 'expired' | 'superseded' | 'cancelled'}` },
+  ): void {
+    const { waitId, callId, resolution } = event.data;
+    const state = event.type.slice('wait.'.length) as 'resolved' | 'expired' | 'superseded' | 'cancelled';
+    this.#writes.closed.push({ id: waitId, state, resolution });
+    const fact = run.waits.find((known) => known.wait.id === waitId);
+    if (fact === undefined) return;
+    fact.wait = {
+      ...fact.wait,
+      state,
+      resolution,
+      deadlineAt: null,
+      clockStopped: false,
+      remainingSeconds: null,
+    };
+    fact.closed = closedFrom({ id: waitId, kind: fact.wait.kind, callId }, resolution);
+  }
+
+  #moveWaits(run: Working, event: RunEvent): void {
+    for (const wait of run.state.waits) {
+      const fact = run.waits.find((known) => known.wait.id === wait.id);
+      const snoozedUntil =
+        event.type === 'wait.snoozed' && event.data.waitId === wait.id
+          ? event.data.until
+          : (fact?.wait.snoozedUntil ?? null);
+      const stopped = wait.remainingMs !== null;
+      const row = {
+        id: wait.id,
+        deadlineAt: wait.deadlineAt,
+        remainingMs: wait.remainingMs,
+        stopped,
+        assignee: wait.assignee,
+        snoozedUntil,
+      };
+      this.#writes.moved = [...this.#writes.moved.filter((moved) => moved.id !== wait.id), row];
+      if (fact === undefined) continue;
+      const remainingSeconds = wait.remainingMs === null ? null : Math.round(wait.remainingMs / 1000);
+      fact.wait = {
+        ...fact.wait,
+        deadlineAt: wait.deadlineAt,
+        clockStopped: stopped,
+        remainingSeconds,
+        assignee: wait.assignee,
+        snoozedUntil,
+      };
+    }
+  }
+
+  #noteKey(run: Working, kind: 'message' | 'note', key: string, seq: number): void {
+    run.known.set(`${kind}:${key}`, seq);
+    this.#writes.keys.push({ runId: run.state.runId, kind, key, seq });
+  }
+
+  #noteBlobs(organizationId: number, placed: readonly PlacedEvent[]): void {
+    for (const { event, json } of placed) {
+      if (!json.includes('blob:sha256-')) continue;
+      for (const [, digest] of json.matchAll(/blob:sha256-([0-9a-f]{64})/g)) {
+        if (digest !== undefined) this.#writes.blobs.push({ organizationId, digest, runId: event.runId });
+      }
+    }
+  }
+
+  #namedWaits(request: Exclude<CommitRequest, { create: NewRun }>, run: Working): Wait[] {
+    if (request.view !== true) return [];
+    return request.commands.flatMap((command) => {
+      if (command.type === 'assign' || command.type === 'snooze') {
+        return run.waits.filter((fact) => fact.wait.id === command.waitId).map((fact) => fact.wait);
+      }
+      if (command.type !== 'answer') return [];
+      const { target } = command;
+      const named = run.waits.filter((fact) =>
+        'waitId' in target ? fact.wait.id === target.waitId : fact.wait.callId === target.callId,
+      );
+      return named.map((fact) => fact.wait);
+    });
+  }
+
+  #done(
+    request: CommitRequest,
+    after: {
+      state: RunState;
+      dispatch: Dispatch;
+      events: RunEvent[];
+      decisions: Decision[];
+      record: RunRecordRow | null;
+      waits: Wait[];
+    },
+    existing: boolean,
+  ): Outcome {
+    const { record, ...rest } = after;
+    const run: Run | null =
+      request.view === true && record !== null ? runFromRow({ ...record, state: after.state }) : null;
+    return { kind: 'done', result: { ...rest, run, existing } };
+  }
+}
+
+const NO_CAUSE: DispatchCause = { take: null, progressed: false, delayMs: 0 };
+
+/** A segment, a claim or the sweep acts on what it has seen: what has moved on since refuses it. */
+function checkFence(
+  { segment, take, expect }: Exclude<CommitRequest, { create: NewRun }>,
+  run: Working,
+): void {
+  const { epoch, claim, dueAt } = run.dispatch;
+  if (segment !== undefined && (segment.epoch !== epoch || segment.claim !== claim)) {
+    throw new Fenced('the run has another segment, or none');
+  }
+  if (
+    take !== undefined &&
+    (claim !== null || dueAt === null || (take.epoch !== null && take.epoch !== epoch))
+  ) {
+    throw new Fenced('the run is claimed, not due, or of another epoch');
+  }
+  if (expect !== undefined && (expect.epoch !== epoch || expect.claim !== claim)) {
+    throw new Fenced('the run has moved on');
+  }
+}
+
+function causeOf({ commands, take, segment }: Exclude<CommitRequest, { create: NewRun }>): DispatchCause {
+  let progressed = false;
+  let delayMs = 0;
+  for (const command of commands) {
+    if (command.type === 'giveBack') delayMs = Math.max(delayMs, command.afterMs);
+    if (segment !== undefined && PROGRESS.has(command.type)) progressed = true;
+  }
+  return { take: take === undefined ? null : take, progressed, delayMs };
+}
+
+/** The commands by which a segment shows that it gets on: a step's outcome is committed. */
+const PROGRESS: ReadonlySet<string> = new Set([
+  'completeTurn',
+  'failTurn',
+  'completeCall',
+  'failCall',
+  'openWaits',
+  'finish',
+]);
+
+function sameDispatch(a: Dispatch, b: Dispatch): boolean {
+  return (
+    a.epoch === b.epoch &&
+    a.claim === b.claim &&
+    a.executorId === b.executorId &&
+    a.dueAt === b.dueAt &&
+    a.attempts === b.attempts
+  );
+}
+
+/** The event with its JSON text; one that is too large refuses its request, not the batch. */
+function placeEvent(event: RunEvent): PlacedEvent {
+  const json = JSON.stringify(event.data);
+  if (json.length > MAX_EVENT_BYTES || Buffer.byteLength(json) > MAX_EVENT_BYTES) {
+    throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
+  }
+  return { event, json };
+}
+
+function openedWait(runId: string, event: RunEvent & { type: 'wait.opened' }): Wait {
+  return {
+    ...event.data,
+    runId,
+    state: 'open',
+    clockStopped: false,
+    remainingSeconds: null,
+    snoozedUntil: null,
+    openedAt: event.at,
+    resolution: null,
+  };
+}
+
+function recordOf({ runId, created }: NewRun, number: number, at: string): RunRecordRow {
+  return {
+    id: runId,
+    number,
+    organization_id: created.organizationId,
+    key: created.key,
+    created_by: created.by,
+    mode: created.mode,
+    kind: created.kind,
+    origin: created.origin,
+    agent: created.agent,
+    flow: created.flow,
+    flow_id: typeof created.flow?.['id'] === 'string' ? created.flow['id'] : null,
+    title: created.title,
+    session_id: created.sessionId,
+    mission_id: created.missionId,
+    parent_id: created.parent?.runId ?? null,
+    forked_from: created.forkedFrom,
+    input: created.input,
+    output: null,
+    summary: null,
+    error: null,
+    ended_by: null,
+    metadata: created.metadata,
+    face: created.face,
+    start_at: created.startAt,
+    created_at: at,
+  };
+}

@@ -1,0 +1,304 @@
+import type { Resolution, RunEvent, Wait, WaitBody } from '@fermata/protocol';
+import type { NewRun } from '../engine/commit.ts';
+import type { Dispatch } from '../engine/dispatch.ts';
+import type { RunRecord } from '../engine/record.ts';
+import type { RunState } from '../engine/state.ts';
+import { allSettledOrThrow } from './committer-reads.ts';
+import type { Sql } from './sql.ts';
+
+export interface PlacedEvent {
+  event: RunEvent;
+  /** JSON text of the data. */
+  json: string;
+}
+
+/** What one batch writes, all runs together. */
+export interface BatchWrites {
+  events: PlacedEvent[];
+  created: { run: NewRun; number: number; state: RunState; dispatch: Dispatch; at: string }[];
+  changed: Map<string, { state: RunState; dispatch: Dispatch }>;
+  records: Map<string, Partial<RunRecord>>;
+  /** Runs whose secrets are dropped, because they have ended. */
+  ended: Set<string>;
+  opened: {
+    body: WaitBody;
+    runId: string;
+    organizationId: number;
+    at: string;
+    seq: number;
+    clockStopped: boolean;
+    deadlineAt: string | null;
+    remainingMs: number | null;
+  }[];
+  closed: { id: string; state: Wait['state']; resolution: Resolution }[];
+  /** Open waits whose clock, assignee or snooze has changed. */
+  moved: {
+    id: string;
+    deadlineAt: string | null;
+    remainingMs: number | null;
+    stopped: boolean;
+    assignee: string | null;
+    snoozedUntil: string | null;
+  }[];
+  early: {
+    runId: string;
+    callId: string;
+    kind: string;
+    seq: number;
+    json: string;
+    by: string;
+    via: string;
+    at: string;
+  }[];
+  keys: { runId: string; kind: string; key: string; seq: number }[];
+  replies: { scope: string; fingerprint: string; status: number; body: string }[];
+  jobs: { runId: string; epoch: number; runAt: string }[];
+  blobs: { organizationId: number; digest: string; runId: string }[];
+}
+
+export function emptyWrites(): BatchWrites {
+  return {
+    events: [],
+    created: [],
+    changed: new Map(),
+    records: new Map(),
+    ended: new Set(),
+    opened: [],
+    closed: [],
+    moved: [],
+    early: [],
+    keys: [],
+    replies: [],
+    jobs: [],
+    blobs: [],
+  };
+}
+
+/** Adds `drive` jobs to the same transaction; given by `jobs/`. */
+export type AddDriveJobs = (sql: Sql, jobs: BatchWrites['jobs']) => PromiseLike<unknown>;
+
+/**
+ * Round trip two: everything set-based, and COMMIT. Resolves with the command tag of the COMMIT: a COMMIT that was
+ * pipelined behind a failed statement succeeds with `ROLLBACK`.
+ */
+export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriveJobs): Promise<string> {
+  const statements: PromiseLike<unknown>[] = [];
+  if (writes.created.length > 0) statements.push(...insertRuns(sql, writes.created));
+  if (writes.events.length > 0) statements.push(insertEvents(sql, writes.events));
+  if (writes.changed.size > 0) statements.push(updateStates(sql, writes.changed));
+  for (const [runId, patch] of writes.records) statements.push(updateRecord(sql, runId, patch));
+  if (writes.ended.size > 0) {
+    statements.push(sql`
+      update runs set secrets = null where id = any(${[...writes.ended]}::uuid[]) and secrets is not null`);
+  }
+  if (writes.opened.length > 0) statements.push(insertWaits(sql, writes.opened));
+  if (writes.moved.length > 0) statements.push(moveWaits(sql, writes.moved));
+  if (writes.closed.length > 0) statements.push(closeWaits(sql, writes.closed));
+  if (writes.early.length > 0) statements.push(insertEarly(sql, writes.early));
+  if (writes.keys.length > 0) statements.push(insertKeys(sql, writes.keys));
+  if (writes.replies.length > 0) statements.push(insertReplies(sql, writes.replies));
+  if (writes.blobs.length > 0) statements.push(insertBlobReferences(sql, writes.blobs));
+  if (writes.jobs.length > 0) statements.push(addJobs(sql, writes.jobs));
+  const commit = sql`commit`;
+  const results = await allSettledOrThrow([...statements, commit]);
+  const last = results.at(-1) as { command?: string } | undefined;
+  return last?.command ?? '';
+}
+
+function insertEvents(sql: Sql, events: readonly PlacedEvent[]): PromiseLike<unknown> {
+  return sql`
+    insert into events (run_id, seq, type, at, v, data)
+    select run_id, seq, type, at, v, data::json from unnest(
+      ${events.map(({ event }) => event.runId)}::uuid[],
+      ${events.map(({ event }) => event.seq)}::int[],
+      ${events.map(({ event }) => event.type)}::text[],
+      ${events.map(({ event }) => event.at)}::timestamptz[],
+      ${events.map(({ event }) => event.v)}::smallint[],
+      ${events.map(({ json }) => json)}::text[]
+    ) as e (run_id, seq, type, at, v, data)`;
+}
+
+function updateStates(sql: Sql, changed: BatchWrites['changed']): PromiseLike<unknown> {
+  const rows = [...changed];
+  return sql`
+    update run_state set status = u.status, head = u.head, state = u.state::json, deadline_at = u.deadline_at,
+      epoch = u.epoch, claim = u.claim, executor_id = u.executor_id, attempts = u.attempts, due_at = u.due_at
+    from unnest(
+      ${rows.map(([runId]) => runId)}::uuid[],
+      ${rows.map(([, { state }]) => state.status)}::text[],
+      ${rows.map(([, { state }]) => state.head)}::int[],
+      ${rows.map(([, { state }]) => JSON.stringify(state))}::text[],
+      ${rows.map(([, { state }]) => deadlineOf(state))}::timestamptz[],
+      ${rows.map(([, { dispatch }]) => dispatch.epoch)}::int[],
+      ${rows.map(([, { dispatch }]) => dispatch.claim)}::text[],
+      ${rows.map(([, { dispatch }]) => dispatch.executorId)}::uuid[],
+      ${rows.map(([, { dispatch }]) => dispatch.attempts)}::smallint[],
+      ${rows.map(([, { dispatch }]) => dispatch.dueAt)}::timestamptz[]
+    ) as u (run_id, status, head, state, deadline_at, epoch, claim, executor_id, attempts, due_at)
+    where run_state.run_id = u.run_id`;
+}
+
+function deadlineOf(state: RunState): string | null {
+  return state.finishedAt === null ? (state.limits.deadlineAt ?? null) : null;
+}
+
+function insertRuns(sql: Sql, created: BatchWrites['created']): PromiseLike<unknown>[] {
+  const runs = created.map(({ run, number, at }) => {
+    const fields = run.created;
+    return {
+      id: run.runId,
+      number,
+      organization_id: fields.organizationId,
+      key: fields.key,
+      created_by: fields.by,
+      mode: fields.mode,
+      kind: fields.kind,
+      origin: fields.origin,
+      agent: fields.agent,
+      agent_id: fields.agent?.id ?? null,
+      flow: fields.flow,
+      flow_id: typeof fields.flow?.['id'] === 'string' ? fields.flow['id'] : null,
+      title: fields.title,
+      session_id: fields.sessionId,
+      mission_id: fields.missionId,
+      parent_id: fields.parent?.runId ?? null,
+      parent: fields.parent,
+      forked_from: fields.forkedFrom,
+      input: fields.input,
+      metadata: fields.metadata,
+      face: fields.face,
+      secrets: run.secrets,
+      traceparent: fields.traceparent,
+      start_at: fields.startAt,
+      created_at: at,
+    };
+  });
+  const states = created.map(({ run, number, state, dispatch }) => ({
+    run_id: run.runId,
+    organization_id: state.organizationId,
+    number,
+    status: state.status,
+    head: state.head,
+    state,
+    deadline_at: deadlineOf(state),
+    epoch: dispatch.epoch,
+    claim: dispatch.claim,
+    executor_id: dispatch.executorId,
+    attempts: dispatch.attempts,
+    due_at: dispatch.dueAt,
+  }));
+  // One JSON text for all rows: a run is wide, and its rows come one at a time as a rule.
+  return [
+    sql`insert into runs select * from json_populate_recordset(null::runs, ${JSON.stringify(runs)}::json)`,
+    sql`insert into run_state select * from json_populate_recordset(null::run_state, ${JSON.stringify(states)}::json)`,
+  ];
+}
+
+function updateRecord(sql: Sql, runId: string, patch: Partial<RunRecord>): PromiseLike<unknown> {
+  const columns: Record<string, string | null> = {};
+  if (patch.title !== undefined) columns['title'] = patch.title;
+  if (patch.metadata !== undefined) columns['metadata'] = JSON.stringify(patch.metadata);
+  if (patch.output !== undefined)
+    columns['output'] = patch.output === null ? null : JSON.stringify(patch.output);
+  if (patch.summary !== undefined) columns['summary'] = patch.summary;
+  if (patch.error !== undefined) {
+    columns['error'] = patch.error === null ? null : JSON.stringify(patch.error);
+    columns['error_code'] = patch.error?.code ?? null;
+  }
+  if (patch.endedBy !== undefined)
+    columns['ended_by'] = patch.endedBy === null ? null : JSON.stringify(patch.endedBy);
+  return sql`update runs set ${sql(columns)} where id = ${runId}`;
+}
+
+function insertWaits(sql: Sql, opened: BatchWrites['opened']): PromiseLike<unknown> {
+  const rows = opened.map((wait) => ({
+    id: wait.body.id,
+    run_id: wait.runId,
+    organization_id: wait.organizationId,
+    kind: wait.body.kind,
+    state: 'open',
+    call_id: wait.body.callId,
+    tool: wait.body.tool,
+    assignee: wait.body.assignee,
+    body: wait.body,
+    deadline_at: wait.deadlineAt,
+    clock_stopped: wait.clockStopped,
+    remaining_ms: wait.remainingMs,
+    opened_at: wait.at,
+    opened_seq: wait.seq,
+  }));
+  return sql`
+    insert into waits
+    select * from json_populate_recordset(null::waits, ${JSON.stringify(rows)}::json)`;
+}
+
+function moveWaits(sql: Sql, moved: BatchWrites['moved']): PromiseLike<unknown> {
+  return sql`
+    update waits set deadline_at = u.deadline_at, remaining_ms = u.remaining_ms, clock_stopped = u.stopped,
+      assignee = u.assignee, snoozed_until = u.snoozed_until
+    from unnest(
+      ${moved.map((wait) => wait.id)}::text[],
+      ${moved.map((wait) => wait.deadlineAt)}::timestamptz[],
+      ${moved.map((wait) => wait.remainingMs)}::bigint[],
+      ${moved.map((wait) => wait.stopped)}::boolean[],
+      ${moved.map((wait) => wait.assignee)}::text[],
+      ${moved.map((wait) => wait.snoozedUntil)}::timestamptz[]
+    ) as u (id, deadline_at, remaining_ms, stopped, assignee, snoozed_until)
+    where waits.id = u.id`;
+}
+
+function closeWaits(sql: Sql, closed: BatchWrites['closed']): PromiseLike<unknown> {
+  return sql`
+    update waits set state = u.state, resolution = u.resolution::json, closed_at = u.at, deadline_at = null,
+      remaining_ms = null, clock_stopped = false
+    from unnest(
+      ${closed.map((wait) => wait.id)}::text[],
+      ${closed.map((wait) => wait.state)}::text[],
+      ${closed.map((wait) => JSON.stringify(wait.resolution))}::text[],
+      ${closed.map((wait) => wait.resolution.at)}::timestamptz[]
+    ) as u (id, state, resolution, at)
+    where waits.id = u.id and waits.state = 'open'`;
+}
+
+function insertEarly(sql: Sql, early: BatchWrites['early']): PromiseLike<unknown> {
+  const rows = early.map((item) => ({
+    run_id: item.runId,
+    call_id: item.callId,
+    kind: item.kind,
+    seq: item.seq,
+    answer: JSON.parse(item.json) as unknown,
+    by: JSON.parse(item.by) as unknown,
+    via: item.via,
+    at: item.at,
+  }));
+  return sql`
+    insert into early_answers
+    select * from json_populate_recordset(null::early_answers, ${JSON.stringify(rows)}::json)`;
+}
+
+function insertKeys(sql: Sql, keys: BatchWrites['keys']): PromiseLike<unknown> {
+  return sql`
+    insert into run_keys (run_id, kind, key, seq)
+    select * from unnest(${keys.map((item) => item.runId)}::uuid[], ${keys.map((item) => item.kind)}::text[],
+      ${keys.map((item) => item.key)}::text[], ${keys.map((item) => item.seq)}::int[])`;
+}
+
+function insertReplies(sql: Sql, replies: BatchWrites['replies']): PromiseLike<unknown> {
+  return sql`
+    insert into replies (scope, fingerprint, status, body, expires_at)
+    select decode(scope, 'hex'), decode(fingerprint, 'hex'), status, body, now() + interval '24 hours'
+    from unnest(${replies.map((item) => item.scope)}::text[], ${replies.map((item) => item.fingerprint)}::text[],
+      ${replies.map((item) => item.status)}::smallint[], ${replies.map((item) => item.body)}::text[])
+      as r (scope, fingerprint, status, body)
+    on conflict (scope) do update set fingerprint = excluded.fingerprint, status = excluded.status,
+      body = excluded.body, expires_at = excluded.expires_at`;
+}
+
+function insertBlobReferences(sql: Sql, blobs: BatchWrites['blobs']): PromiseLike<unknown> {
+  return sql`
+    insert into blob_references (organization_id, digest, run_id)
+    select organization_id, decode(digest, 'hex'), run_id
+    from unnest(${blobs.map((blob) => blob.organizationId)}::int[], ${blobs.map((blob) => blob.digest)}::text[],
+      ${blobs.map((blob) => blob.runId)}::uuid[]) as b (organization_id, digest, run_id)
+    on conflict do nothing`;
+}

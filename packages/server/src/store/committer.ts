@@ -1,0 +1,108 @@
+import { crashPoint } from '../observe/crash-point.ts';
+import type { CommitListener, CommitPort, CommitRequest, CommitResult } from '../engine/commit.ts';
+import { EngineError } from '../engine/errors.ts';
+import { CommitLane, type LaneOptions, type Pending } from './committer-lane.ts';
+import type { AddDriveJobs } from './committer-writes.ts';
+import type { DatabaseTarget } from './database-target.ts';
+
+export interface CommitterOptions {
+  target: DatabaseTarget;
+  listener: CommitListener;
+  addJobs: AddDriveJobs;
+  newId(prefix: string): string;
+  organizationConcurrency: number | null;
+  /** Database time to time of commit, ms; tests bring their own clock. */
+  clock?: (databaseMs: number) => number;
+  /** How long a command may wait before it is begun, ms. */
+  deadlineMs?: number;
+  /** After each batch: how many requests, how long, ms. */
+  onBatch?: (batch: { lane: string; requests: number; events: number; ms: number }) => void;
+  onError?: (error: unknown, what: string) => void;
+}
+
+const MAX_QUEUED = 10_000;
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
+const DEADLINE_MS = 10_000;
+
+/**
+ * Group commit. Commands queue up in the fast lane; while one batch commits, the next gathers; there is no timer:
+ * alone, a command commits at once. What is locked elsewhere goes to the slow lane, which waits for it, so that a
+ * frozen process holds up nobody else's runs.
+ */
+export class Committer implements CommitPort, AsyncDisposable {
+  readonly #fast: CommitLane;
+  readonly #slow: CommitLane;
+  readonly #deadlineMs: number;
+  #queued = 0;
+  #queuedBytes = 0;
+  #isClosed = false;
+
+  constructor(options: CommitterOptions) {
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    const lane: LaneOptions = {
+      target: options.target,
+      listener: options.listener,
+      addJobs: options.addJobs,
+      newId: options.newId,
+      organizationConcurrency: options.organizationConcurrency,
+      clock: options.clock ?? ((databaseMs) => databaseMs),
+      onBatch: options.onBatch ?? (() => {}),
+      onError: options.onError ?? (() => {}),
+      crashPoint,
+    };
+    this.#slow = new CommitLane('slow', lane, (pending) => this.#slow.push(pending));
+    this.#fast = new CommitLane('fast', lane, (pending) => this.#slow.push(pending));
+  }
+
+  /** Requests that are queued or in a batch. */
+  get depth(): number {
+    return this.#queued;
+  }
+
+  async commit(request: CommitRequest): Promise<CommitResult> {
+    if (this.#isClosed)
+      throw new EngineError('unavailable', 'the server is shutting down', { retryAfterMs: 1000 });
+    const bytes = sizeOf(request);
+    if (this.#queued >= MAX_QUEUED || this.#queuedBytes + bytes > MAX_QUEUED_BYTES) {
+      throw new EngineError('unavailable', 'the server is too busy now', { retryAfterMs: 1000 });
+    }
+    this.#queued += 1;
+    this.#queuedBytes += bytes;
+    try {
+      return await new Promise<CommitResult>((resolve, reject) => {
+        const deadlineAt = request.deadlineAt ?? Date.now() + this.#deadlineMs;
+        this.#fast.push({
+          request,
+          bytes,
+          deadlineAt,
+          queuedAt: Date.now(),
+          waitedSince: null,
+          resolve,
+          reject,
+        });
+      });
+    } finally {
+      this.#queued -= 1;
+      this.#queuedBytes -= bytes;
+    }
+  }
+
+  /** Finishes what is queued, then closes both connections. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#fast.close();
+    await this.#slow.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+export type { Pending };
+
+/** About how much memory a request holds, bytes. */
+function sizeOf(request: CommitRequest): number {
+  const body = 'create' in request ? request.create : request.commands;
+  return JSON.stringify(body).length;
+}
