@@ -1,4 +1,4 @@
-import { canonicalJson, type Json, type JsonObject } from '@fermata/protocol';
+import { canonicalJson, isJsonObject, storable, type Json, type JsonObject } from '@fermata/protocol';
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
@@ -50,6 +50,12 @@ export function compileSchema(schema: JsonObject): SchemaResult {
 /** `/amount must be number`, for a person or a model. */
 export function problemText(problem: SchemaProblem): string {
   return problem.path === '' ? problem.message : `${problem.path} ${problem.message}`;
+}
+
+/** A schema that came from elsewhere as plain JSON; what is no storable object accepts any object. */
+export function schemaObject(value: unknown): JsonObject {
+  const stored = storable(value);
+  return stored.ok && isJsonObject(stored.value) ? stored.value : { type: 'object' };
 }
 
 function compile(schema: JsonObject): SchemaResult {

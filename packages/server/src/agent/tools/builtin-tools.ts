@@ -1,0 +1,97 @@
+import { isJsonObject, type Json, type JsonObject } from '@fermata/protocol';
+
+/** The built-in tool that `script/approval` brings along: it does nothing but return what it was given. */
+export const RECORD_NOTE = 'record_note';
+
+export interface BuiltinTool {
+  description: string;
+  inputSchema: JsonObject;
+  /** True when the driver opens a wait for it; false when `callTool` answers at once. */
+  opensWait: boolean;
+}
+
+const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
+  ask_user: {
+    description:
+      'Ask a person a question and wait for the answer. Use it when something is needed that only a person can tell or decide.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        question: { type: 'string', minLength: 1, description: 'The question, complete in itself' },
+        schema: { type: 'object', description: 'JSON Schema of the answer; absent: text' },
+      },
+      required: ['question'],
+      additionalProperties: false,
+    },
+    opensWait: true,
+  },
+  sleep_until: {
+    description: 'Wait until a point in time, or for a number of seconds. Give exactly one of the two.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        until: { type: 'string', format: 'date-time', description: 'RFC 3339 time' },
+        seconds: {
+          type: 'number',
+          exclusiveMinimum: 0,
+          maximum: 31_536_000,
+          description: 'Seconds from now',
+        },
+      },
+      oneOf: [{ required: ['until'] }, { required: ['seconds'] }],
+      additionalProperties: false,
+    },
+    opensWait: true,
+  },
+  delegate: {
+    description:
+      'Give a task to another agent, which works on it in a run of its own, and wait for its result.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        task: {
+          type: 'string',
+          minLength: 1,
+          description: 'The task, with everything that is needed to do it',
+        },
+        agent: { type: 'string', description: 'Id or name of a saved agent; absent: the same agent' },
+        title: { type: 'string', maxLength: 200, description: 'A short title' },
+      },
+      required: ['task'],
+      additionalProperties: false,
+    },
+    opensWait: true,
+  },
+  [RECORD_NOTE]: {
+    description: 'Record a note.',
+    inputSchema: {
+      type: 'object',
+      properties: { text: { type: 'string', description: 'The note' } },
+      required: ['text'],
+      additionalProperties: false,
+    },
+    opensWait: false,
+  },
+};
+
+/** The built-in tool of that name, or null. */
+export function builtinTool(name: string): BuiltinTool | null {
+  return Object.hasOwn(BUILTINS, name) ? (BUILTINS[name] ?? null) : null;
+}
+
+/** What a built-in that opens no wait answers. It has no effect, so it may be asked any number of times. */
+export function callBuiltin(args: Json, idempotencyKey: string): JsonObject {
+  return { recorded: args, idempotencyKey };
+}
+
+export type SleepTarget = { ok: true; atMs: number } | { ok: false; message: string };
+
+/** When a `sleep_until` call is due, milliseconds since 1970. `nowMs` is the time at which its wait is opened. */
+export function sleepTarget(args: Json, nowMs: number): SleepTarget {
+  const { until, seconds } = isJsonObject(args) ? args : {};
+  if (typeof seconds === 'number' && seconds > 0)
+    return { ok: true, atMs: nowMs + Math.round(seconds * 1000) };
+  const atMs = typeof until === 'string' ? Date.parse(until) : Number.NaN;
+  if (Number.isNaN(atMs)) return { ok: false, message: 'sleep_until needs until (RFC 3339) or seconds' };
+  return { ok: true, atMs };
+}
