@@ -1,0 +1,85 @@
+import type { Operation } from '../../http/route.ts';
+import { addNote } from './routes/add-note.ts';
+import { answerCall } from './routes/answer-call.ts';
+import { answerWait } from './routes/answer-wait.ts';
+import { assignWait } from './routes/assign-wait.ts';
+import { cancelRun } from './routes/cancel-run.ts';
+import { createAgent } from './routes/create-agent.ts';
+import { createKey } from './routes/create-key.ts';
+import { createPrincipal } from './routes/create-principal.ts';
+import { deleteAgent } from './routes/delete-agent.ts';
+import { forkRun } from './routes/fork-run.ts';
+import { getAgent } from './routes/get-agent.ts';
+import { getBlob } from './routes/get-blob.ts';
+import { getKey } from './routes/get-key.ts';
+import { getMe } from './routes/get-me.ts';
+import { getPrincipal } from './routes/get-principal.ts';
+import { getRun } from './routes/get-run.ts';
+import { getWait } from './routes/get-wait.ts';
+import { listAgents } from './routes/list-agents.ts';
+import { listEvents } from './routes/list-events.ts';
+import { listKeys } from './routes/list-keys.ts';
+import { listMessages } from './routes/list-messages.ts';
+import { listPrincipals } from './routes/list-principals.ts';
+import { listRuns } from './routes/list-runs.ts';
+import { listWaits } from './routes/list-waits.ts';
+import { pauseRun } from './routes/pause-run.ts';
+import { reportRun } from './routes/report-run.ts';
+import { resumeRun } from './routes/resume-run.ts';
+import { retryRun } from './routes/retry-run.ts';
+import { revokeKey } from './routes/revoke-key.ts';
+import { sendMessage } from './routes/send-message.ts';
+import { snoozeWait } from './routes/snooze-wait.ts';
+import { startRun } from './routes/start-run.ts';
+import { updateAgent } from './routes/update-agent.ts';
+import { updatePrincipal } from './routes/update-principal.ts';
+import { updateRun } from './routes/update-run.ts';
+import { watchChanges } from './routes/watch-changes.ts';
+
+/** Every operation of the native API, in the order of its documentation. */
+export const nativeOperations: readonly Operation[] = [
+  startRun,
+  listRuns,
+  getRun,
+  updateRun,
+  pauseRun,
+  resumeRun,
+  cancelRun,
+  retryRun,
+  reportRun,
+  forkRun,
+  listMessages,
+  sendMessage,
+  listEvents,
+  addNote,
+  getBlob,
+  watchChanges,
+  listWaits,
+  getWait,
+  answerWait,
+  answerCall,
+  snoozeWait,
+  assignWait,
+  listAgents,
+  createAgent,
+  getAgent,
+  updateAgent,
+  deleteAgent,
+  getMe,
+  listPrincipals,
+  createPrincipal,
+  getPrincipal,
+  updatePrincipal,
+  listKeys,
+  createKey,
+  getKey,
+  revokeKey,
+];
+
+export const nativeTags: { name: string; description: string }[] = [
+  { name: 'Runs', description: 'Start runs, command them, and talk to them.' },
+  { name: 'Events', description: 'The log of a run: as pages, as a stream, and with notes of your own.' },
+  { name: 'Waits', description: 'What runs need from outside: approvals, tool results, answers, times.' },
+  { name: 'Agents', description: 'Saved agents, versioned.' },
+  { name: 'Identity', description: 'Who asks: principals and keys.' },
+];

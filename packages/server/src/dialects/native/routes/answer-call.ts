@@ -1,0 +1,32 @@
+import { answerCallBodySchema, answerCallParamsSchema, answerCallReplySchema } from '@fermata/protocol';
+import { defineOperation } from '../../../http/route.ts';
+import { checkAnswer, openWaitOfCall } from '../checked-answer.ts';
+import { assertFitsEvent } from '../stored-content.ts';
+
+export const answerCall = defineOperation({
+  operationId: 'answerCall',
+  method: 'POST',
+  path: '/runs/{runId}/calls/{callId}/answer',
+  tag: 'Waits',
+  role: 'operator',
+  summary: 'Answer by tool call',
+  description:
+    'As answerWait, by the id of the call that owns the wait. May come before the wait opens: it is kept until then.',
+  params: answerCallParamsSchema,
+  body: answerCallBodySchema,
+  example: { output: { temperature: 21 } },
+  replies: { 200: { description: 'The wait and its run after it', schema: answerCallReplySchema } },
+  errors: ['not_found', 'wait_closed', 'digest_required', 'digest_mismatch', 'invalid_transition'],
+  handle: async ({ engine, caller, params, body, command }) => {
+    assertFitsEvent(body, 'body');
+    const wait = await openWaitOfCall(engine, caller, params.runId, params.callId);
+    if (wait !== undefined) checkAnswer(wait, body, 'body');
+    return command(
+      (options) => engine.waits.answerCall(caller, params.runId, params.callId, body, options),
+      (result) => ({
+        status: 200,
+        body: { wait: result.wait, run: result.run, changed: result.changed },
+      }),
+    );
+  },
+});

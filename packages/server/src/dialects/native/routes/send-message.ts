@@ -1,0 +1,27 @@
+import { sendMessageBodySchema, sendMessageParamsSchema, sendMessageReplySchema } from '@fermata/protocol';
+import { defineOperation } from '../../../http/route.ts';
+import { storeMessageContent } from '../stored-content.ts';
+
+export const sendMessage = defineOperation({
+  operationId: 'sendMessage',
+  method: 'POST',
+  path: '/runs/{runId}/messages',
+  tag: 'Runs',
+  role: 'operator',
+  summary: 'Send a message to a run',
+  description:
+    'Taken in at the next turn boundary. With open waits `onWaiting` says whether it queues behind them or closes them. The same `messageId` again changes nothing.',
+  params: sendMessageParamsSchema,
+  body: sendMessageBodySchema,
+  example: { content: 'go on' },
+  replies: { 200: { description: 'The run and the message', schema: sendMessageReplySchema } },
+  errors: ['not_found', 'invalid_transition', 'held', 'sealed', 'waits_open'],
+  handle: async ({ engine, caller, params, body, command }) => {
+    const { content, ...rest } = body;
+    const parts = await storeMessageContent({ engine, caller }, content, 'body.content');
+    return command(
+      (options) => engine.runs.sendMessage(caller, params.runId, { ...rest, parts }, options),
+      ({ run, changed, message }) => ({ status: 200, body: { run, changed, message } }),
+    );
+  },
+});

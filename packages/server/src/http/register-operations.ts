@@ -1,0 +1,233 @@
+import { storableText, type RunOrigin } from '@fermata/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { EngineError, ReplayedReply } from '../engine/errors.ts';
+import type { Caller } from '../engine/facade.ts';
+import { authenticate, credentialOf, requireRole } from './auth.ts';
+import type { FaceContext } from './face.ts';
+import { commandOptions, idempotencyKeyOf, type KeyedRequest } from './idempotency.ts';
+import { DEFAULT_BODY_LIMIT_BYTES, MAX_PATH_PARAMETER_LENGTH } from './limits.ts';
+import { invalidRequest } from './problem.ts';
+import { parseRequest, queryMembers } from './request-validation.ts';
+import { pathOf } from './request-url.ts';
+import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
+import { sendStream, StreamLifetime, wantsEventStream, type StreamTimes } from './sse.ts';
+
+const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+const NO_QUERY = z.strictObject({});
+
+export interface OperationsBinding {
+  via: RunOrigin;
+  context: FaceContext;
+  streamTimes?: StreamTimes;
+}
+
+/** Puts operations on an instance; a known path with another method answers `method_not_allowed`. */
+export function registerOperations(
+  app: FastifyInstance,
+  operations: readonly Operation[],
+  binding: OperationsBinding,
+): void {
+  const methodsByUrl = new Map<string, Method[]>();
+  for (const operation of operations) {
+    const url = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    methodsByUrl.set(url, [...(methodsByUrl.get(url) ?? []), operation.method]);
+    registerOperation(app, url, operation, binding);
+  }
+  for (const [url, methods] of methodsByUrl) refuseOtherMethods(app, url, methods);
+}
+
+function registerOperation(
+  app: FastifyInstance,
+  url: string,
+  operation: Operation,
+  binding: OperationsBinding,
+): void {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  app.route({
+    method: operation.method,
+    url,
+    bodyLimit: operation.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
+    onRequest: async (request) => {
+      const caller = await authenticate(binding.context.engine, request, binding.via);
+      requireRole(caller, operation.role);
+      callers.set(request, caller);
+    },
+    handler: async (request, reply) => {
+      const caller = callers.get(request);
+      if (caller === undefined) throw new EngineError('unauthenticated', 'The request has no caller.');
+      return run(app, operation, binding, caller, request, reply);
+    },
+  });
+}
+
+async function run(
+  app: FastifyInstance,
+  operation: Operation,
+  binding: OperationsBinding,
+  caller: Caller,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  let lifetime: StreamLifetime | undefined;
+  const checked = checkRequest(app, operation, binding, caller, request, () => {
+    lifetime ??= new StreamLifetime(reply, binding.context.draining);
+    return lifetime.signal;
+  });
+  let answer: OperationReply;
+  try {
+    answer = await operation.handle(checked);
+  } catch (error) {
+    lifetime?.[Symbol.dispose]();
+    if (!(error instanceof ReplayedReply)) throw error;
+    lifetime = undefined;
+    void reply.header('idempotency-replayed', 'true');
+    if (operation.replay === undefined) return sendStored(reply, error.reply);
+    answer = await operation.replay(error.reply, checked);
+  }
+  void reply.headers(answer.headers ?? {});
+  if ('stream' in answer) {
+    using streaming = lifetime ?? new StreamLifetime(reply, binding.context.draining);
+    const isAuthorized = (): Promise<boolean> => isStillAuthorized(binding, operation, request);
+    await sendStream(
+      request,
+      reply,
+      answer.status,
+      answer.stream,
+      streaming,
+      isAuthorized,
+      binding.streamTimes,
+    );
+    return reply;
+  }
+  if ('bytes' in answer) {
+    return reply.code(answer.status).header('content-type', answer.mediaType).send(Buffer.from(answer.bytes));
+  }
+  if (binding.context.isCheckingReplies) checkReply(operation, answer.status, answer.body);
+  return sendStored(reply, {
+    status: answer.status,
+    body: answer.body === null ? '' : JSON.stringify(answer.body),
+  });
+}
+
+function checkRequest(
+  app: FastifyInstance,
+  operation: Operation,
+  binding: OperationsBinding,
+  caller: Caller,
+  request: FastifyRequest,
+  streamSignal: () => AbortSignal,
+): OperationRequest<unknown, unknown, unknown> {
+  const { engine, server } = binding.context;
+  const params = operation.params === undefined ? {} : parsePathParameters(operation, request.params);
+  const query = parseRequest(operation.query ?? NO_QUERY, queryMembers(request.query), 'query');
+  const body =
+    operation.body === undefined ? undefined : parseRequest(operation.body, request.body ?? {}, 'body');
+  const keyed = keyedRequest(app, operation, caller, request);
+  const { traceparent } = request.headers;
+  return {
+    engine,
+    caller,
+    params,
+    query,
+    body,
+    server,
+    basePath: app.prefix,
+    faces: binding.context.faces(request),
+    wantsStream: request.method !== 'HEAD' && wantsEventStream(request.headers.accept),
+    lastEventId: lastEventIdOf(request.headers['last-event-id']),
+    traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null,
+    streamSignal,
+    command: async (perform, toReply, kept = toReply) => toReply(await perform(commandOptions(keyed, kept))),
+  };
+}
+
+function keyedRequest(
+  app: FastifyInstance,
+  operation: Operation,
+  caller: Caller,
+  request: FastifyRequest,
+): KeyedRequest | null {
+  if (operation.method !== 'POST' && operation.method !== 'PATCH') return null;
+  const key = idempotencyKeyOf(request.headers['idempotency-key']);
+  if (key === null) return null;
+  const path = pathOf(request.url).slice(app.prefix.length);
+  return { caller, method: operation.method, path, key, body: request.body ?? null };
+}
+
+/** A parameter that cannot name anything names nothing. */
+function parsePathParameters(operation: Operation, raw: unknown): unknown {
+  const params: Record<string, string> = {};
+  for (const [name, value] of Object.entries(raw ?? {})) params[name] = storableText(String(value));
+  const isTooLong = Object.values(params).some((value) => value.length > MAX_PATH_PARAMETER_LENGTH);
+  const result = isTooLong ? undefined : operation.params?.safeParse(params);
+  if (result === undefined || !result.success) {
+    throw new EngineError('not_found', 'There is no such thing.');
+  }
+  return result.data;
+}
+
+function lastEventIdOf(header: string | string[] | undefined): number | null {
+  if (header === undefined || header === '') return null;
+  const text = Array.isArray(header) ? header.join() : header;
+  if (!/^\d{1,15}$/.test(text)) {
+    throw invalidRequest([{ path: 'headers.last-event-id', message: 'expected a seq' }]);
+  }
+  return Number(text);
+}
+
+/** False when the key was revoked, expired, or lost the role that the stream needs. */
+async function isStillAuthorized(
+  binding: OperationsBinding,
+  operation: Operation,
+  request: FastifyRequest,
+): Promise<boolean> {
+  const secret = credentialOf(request);
+  if (secret === null) return false;
+  const caller = await binding.context.engine.identity.authenticate(secret, binding.via);
+  if (caller === null) return false;
+  try {
+    requireRole(caller, operation.role);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sendStored(reply: FastifyReply, stored: { status: number; body: string }): FastifyReply {
+  void reply.code(stored.status);
+  if (stored.body === '') return reply.send();
+  return reply.header('content-type', 'application/json; charset=utf-8').send(stored.body);
+}
+
+function checkReply(operation: Operation, status: number, body: unknown): void {
+  const spec = operation.replies[status];
+  if (spec === undefined)
+    throw new Error(`${operation.operationId} answered ${status}, which it does not name`);
+  const result = spec.schema?.safeParse(body);
+  if (result !== undefined && !result.success) {
+    throw new Error(
+      `${operation.operationId} answered ${status} against its schema: ${result.error.message}`,
+    );
+  }
+}
+
+function refuseOtherMethods(app: FastifyInstance, url: string, methods: readonly Method[]): void {
+  const others = METHODS.filter((method) => !methods.includes(method));
+  const allow = methods.includes('GET') ? ['HEAD', ...methods] : methods;
+  app.route({
+    method: others,
+    url,
+    exposeHeadRoute: false,
+    onRequest: async (request, reply) => {
+      void reply.header('allow', allow.join(', '));
+      throw new EngineError(
+        'method_not_allowed',
+        `${request.method} is not allowed here; ${allow.join(', ')} is.`,
+      );
+    },
+    handler: (_request, reply) => reply.send(),
+  });
+}
