@@ -165,7 +165,13 @@ class Batch {
     const record = recordOf(run, number, this.#now);
     this.#writes.events.push(placed);
     this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
-    if (job !== null) this.#writes.jobs.push({ runId: run.runId, epoch: dispatch.epoch, runAt: job.runAt });
+    if (job !== null)
+      this.#writes.jobs.push({
+        runId: run.runId,
+        epoch: dispatch.epoch,
+        attempts: dispatch.attempts,
+        runAt: job.runAt,
+      });
     this.#noteBlobs(organizationId, [placed]);
     this.#runs.set(run.runId, {
       organizationId,
@@ -199,7 +205,8 @@ class Batch {
     run.state = decided.state;
     run.changed = run.changed || placed.length > 0 || !sameDispatch(run.dispatch, dispatch);
     run.dispatch = dispatch;
-    if (job !== null) this.#writes.jobs.push({ runId, epoch: dispatch.epoch, runAt: job.runAt });
+    if (job !== null)
+      this.#writes.jobs.push({ runId, epoch: dispatch.epoch, attempts: dispatch.attempts, runAt: job.runAt });
     this.#writes.events.push(...placed);
     this.#project(run, placed);
     this.#noteBlobs(run.organizationId, placed);

@@ -58,7 +58,8 @@ export class CommitLane {
   readonly #handOn: (pending: Pending) => void;
   readonly #queue: Pending[] = [];
   #session: Session | null = null;
-  #running: Promise<void> | null = null;
+  #isRunning = false;
+  #run: Promise<void> = Promise.resolve();
 
   constructor(name: 'fast' | 'slow', options: LaneOptions, handOn: (pending: Pending) => void) {
     this.#name = name;
@@ -68,23 +69,25 @@ export class CommitLane {
 
   push(pending: Pending): void {
     this.#queue.push(pending);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-    });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#run = this.#drain();
   }
 
   async close(): Promise<void> {
-    while (this.#running !== null) await this.#running;
+    while (this.#isRunning) await this.#run;
     await this.#session?.close();
   }
 
-  async #run(): Promise<void> {
-    // One turn of the event loop, so that commands of one tick share a batch.
+  async #drain(): Promise<void> {
+    // The rest of the current tick joins the first batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = this.#take();
       if (batch.length > 0) await this.#commitBatch(batch);
     }
+    // In the same tick as the last look at the queue: a later push starts anew.
+    this.#isRunning = false;
   }
 
   #take(): Pending[] {

@@ -5,7 +5,7 @@ import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
 import type { RunRow } from './run-row.ts';
 import type { Sql } from './sql.ts';
-import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './wait-row.ts';
+import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './waits.ts';
 
 /** The wide row of a run, without its state. */
 export type RunRecordRow = Omit<RunRow, 'state'>;

@@ -52,7 +52,7 @@ export interface BatchWrites {
   }[];
   keys: { runId: string; kind: string; key: string; seq: number }[];
   replies: { scope: string; fingerprint: string; status: number; body: string }[];
-  jobs: { runId: string; epoch: number; runAt: string }[];
+  jobs: { runId: string; epoch: number; attempts: number; runAt: string }[];
   blobs: { organizationId: number; digest: string; runId: string }[];
 }
 
@@ -75,7 +75,7 @@ export function emptyWrites(): BatchWrites {
 }
 
 /** Adds `drive` jobs to the same transaction; given by `jobs/`. */
-export type AddDriveJobs = (sql: Sql, jobs: BatchWrites['jobs']) => PromiseLike<unknown>;
+export type AddDriveJobs = (jobs: BatchWrites['jobs']) => { text: string; values: [string] } | null;
 
 /**
  * Round trip two: everything set-based, and COMMIT. Resolves with the command tag of the COMMIT: a COMMIT that was
@@ -98,7 +98,8 @@ export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriv
   if (writes.keys.length > 0) statements.push(insertKeys(sql, writes.keys));
   if (writes.replies.length > 0) statements.push(insertReplies(sql, writes.replies));
   if (writes.blobs.length > 0) statements.push(insertBlobReferences(sql, writes.blobs));
-  if (writes.jobs.length > 0) statements.push(addJobs(sql, writes.jobs));
+  const jobs = addJobs(writes.jobs);
+  if (jobs !== null) statements.push(sql.unsafe(jobs.text, jobs.values, { prepare: true }));
   const commit = sql`commit`;
   const results = await allSettledOrThrow([...statements, commit]);
   const last = results.at(-1) as { command?: string } | undefined;
