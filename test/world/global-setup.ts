@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runMigrations } from 'graphile-worker';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { EmbeddedPostgres } from '../../packages/server/src/postgres/embedded.ts';
 import { migrateDatabase } from '../../packages/server/src/store/migrate.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 /**
  * The one PostgreSQL of a test run. `create database "x" template "<templateDatabase>"` gives a migrated database in
@@ -54,7 +54,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function startServer(): Promise<{ facts: TestPostgres; stop: () => Promise<void> }> {
-  const dataDir = await mkdtemp('/tmp/fermata-test-');
+  const dataDir = await makeScratchFolder('test');
   const embedded = await EmbeddedPostgres.start({
     dataDir,
     database: TEMPLATE,
@@ -83,7 +83,7 @@ async function migrateTemplate(target: {
   user: string;
   database: string;
 }): Promise<void> {
-  if (!existsSync(join(MIGRATIONS))) return;
+  if (!existsSync(MIGRATIONS)) return;
   await migrateDatabase({
     target,
     folder: MIGRATIONS,

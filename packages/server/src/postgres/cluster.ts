@@ -1,7 +1,7 @@
 // One cluster on disk and the server on it, whoever started that server. A cluster is
 // absent (no server), busy (starting, stopping, or not answering yet) or ready.
 import { closeSync, openSync } from 'node:fs';
-import { open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
@@ -169,12 +169,13 @@ async function initialize(cluster: Cluster): Promise<void> {
   }
   // A crash in the middle leaves only a staging folder: the rename is what makes the cluster exist.
   await removeOldStaging(placement.home);
-  const staging = join(placement.home, `postgres.new-${process.pid}-${Date.now()}`);
+  const staging = await mkdtemp(join(placement.home, 'postgres.new-'));
   await prepareOwnedFolder(placement.account, staging);
   const result = await runAs(placement.account, join(binaries.root, 'bin', 'initdb'), [
     ...['-D', staging, '-U', SUPERUSER, '-A', 'trust', '--encoding=UTF8', '--locale=C'],
     // Sorts by code point like C, and knows upper and lower case beyond ASCII.
     ...['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
+    ...(cluster.settings['fsync'] === 'off' ? ['--no-sync'] : []),
   ]);
   if (!result.ok) {
     await rm(staging, { recursive: true, force: true });
