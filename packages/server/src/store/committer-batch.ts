@@ -14,16 +14,9 @@ import {
 import { EngineError, Fenced, ReplayedReply } from '../engine/errors.ts';
 import { recordPatch } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
-import {
-  closedFrom,
-  lockKeys,
-  recordFact,
-  type BatchFacts,
-  type RunRecordRow,
-  type WaitFact,
-} from './committer-reads.ts';
+import { closedFrom, lockKeys, recordFact, type BatchFacts, type WaitFact } from './committer-reads.ts';
 import { emptyWrites, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
-import { runFromRow } from './run-row.ts';
+import { runFromRow, type RunRecordRow } from './run-row.ts';
 
 export type Outcome =
   | { kind: 'done'; result: CommitResult }

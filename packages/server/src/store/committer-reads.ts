@@ -3,12 +3,9 @@ import type { ClosedWait, EarlyAnswer } from '../engine/commands.ts';
 import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
-import type { RunRow } from './run-row.ts';
+import type { RunRecordRow } from './run-row.ts';
 import type { Sql } from './sql.ts';
 import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './waits.ts';
-
-/** The wide row of a run, without its state. */
-export type RunRecordRow = Omit<RunRow, 'state'>;
 
 /** The locked row of a run, parsed. */
 export interface LockedRun {

@@ -5,6 +5,7 @@ import type { RunRecord } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
 import { allSettledOrThrow } from './committer-reads.ts';
 import type { Sql } from './sql.ts';
+import type { FixedWaitBody } from './waits.ts';
 
 export interface PlacedEvent {
   event: RunEvent;
@@ -221,7 +222,7 @@ function insertWaits(sql: Sql, opened: BatchWrites['opened']): PromiseLike<unkno
     call_id: wait.body.callId,
     tool: wait.body.tool,
     assignee: wait.body.assignee,
-    body: wait.body,
+    body: fixedBody(wait.body),
     deadline_at: wait.deadlineAt,
     clock_stopped: wait.clockStopped,
     remaining_ms: wait.remainingMs,
@@ -231,6 +232,11 @@ function insertWaits(sql: Sql, opened: BatchWrites['opened']): PromiseLike<unkno
   return sql`
     insert into waits
     select * from json_populate_recordset(null::waits, ${JSON.stringify(rows)}::json)`;
+}
+
+function fixedBody(body: WaitBody): FixedWaitBody {
+  const { prompt, args, digest, schema, childRunId, approvers, deadline, onExpire } = body;
+  return { prompt, args, digest, schema, childRunId, approvers, deadline, onExpire };
 }
 
 function moveWaits(sql: Sql, moved: BatchWrites['moved']): PromiseLike<unknown> {
