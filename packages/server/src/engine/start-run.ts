@@ -1,0 +1,114 @@
+import type { AgentFields, RunAgent } from '@fermata/protocol';
+import { mergeLimits } from './apply.ts';
+import type { NewRun } from './commit.ts';
+import { EngineError } from './errors.ts';
+import type { AgentsFacade, Caller, StartRun } from './facade.ts';
+
+/** What starting a run needs from around the engine. */
+export interface StartRunPorts {
+  agents: Pick<AgentsFacade, 'get' | 'defaultAgent'>;
+  newRunId(): string;
+  /** Seals the run's secrets; the context binds them to the run. */
+  seal(plaintext: string, context: string): string;
+}
+
+/** A new run from a request: the agent resolved and pinned, limits merged, secrets sealed. */
+export async function newRun(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<NewRun> {
+  const agent = await resolveAgent(ports, caller, request);
+  const runId = ports.newRunId();
+  const { secrets } = request;
+  return {
+    runId,
+    secrets: secrets === undefined ? null : ports.seal(JSON.stringify(secrets), runId),
+    created: {
+      organizationId: caller.organizationId,
+      by: caller.actor,
+      key: request.key ?? null,
+      mode: request.mode ?? 'managed',
+      kind: request.kind ?? (request.flow === undefined ? 'agent' : 'flow'),
+      origin: caller.via,
+      agent,
+      flow: request.flow ?? null,
+      title: request.title ?? null,
+      sessionId: request.sessionId ?? null,
+      missionId: request.missionId ?? null,
+      parent: null,
+      forkedFrom: null,
+      input: request.input ?? null,
+      limits: mergeLimits(agent?.limits ?? {}, request.limits ?? {}),
+      onLimit: request.onLimit ?? agent?.onLimit ?? 'fail',
+      onProviderFailure: request.onProviderFailure ?? agent?.onProviderFailure ?? 'fail',
+      metadata: request.metadata ?? {},
+      face: request.face ?? null,
+      startAt: request.startAt === undefined ? null : new Date(request.startAt).toISOString(),
+      traceparent: request.traceparent ?? null,
+    },
+  };
+}
+
+async function resolveAgent(
+  ports: StartRunPorts,
+  caller: Caller,
+  request: StartRun,
+): Promise<RunAgent | null> {
+  if (request.flow !== undefined) {
+    throw new EngineError('not_supported', 'flows are not supported yet');
+  }
+  const isNamed = request.agentId !== undefined || request.agent !== undefined;
+  if (request.mode === 'external' && !isNamed && request.model === undefined) return null;
+  const base = await baseAgent(ports, caller, request);
+  return {
+    ...base,
+    ...(request.tools === undefined ? {} : { tools: request.tools }),
+    ...(request.script === undefined ? {} : { script: request.script }),
+    model:
+      request.model ??
+      (request.script === undefined || base.model.startsWith('script/') ? base.model : 'script/inline'),
+  };
+}
+
+async function baseAgent(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<RunAgent> {
+  const fallback = ports.agents.defaultAgent();
+  if (request.agentId !== undefined) {
+    const saved = await ports.agents.get(caller, request.agentId);
+    return pinned(saved, fallback, saved.id, saved.version);
+  }
+  if (request.agent !== undefined) return pinned(request.agent, fallback, null, null);
+  return fallback;
+}
+
+function pinned(
+  fields: AgentFields,
+  fallback: RunAgent,
+  id: string | null,
+  version: number | null,
+): RunAgent {
+  const {
+    name,
+    model,
+    script,
+    instructions,
+    tools,
+    mcpServers,
+    limits,
+    onLimit,
+    onProviderFailure,
+    output,
+    metadata,
+  } = fields;
+  return {
+    id,
+    version,
+    name: name ?? 'agent',
+    model: model ?? (script === undefined ? fallback.model : 'script/inline'),
+    ...(script === undefined ? {} : { script }),
+    ...(instructions === undefined ? {} : { instructions }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(mcpServers === undefined ? {} : { mcpServers }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(onLimit === undefined ? {} : { onLimit }),
+    ...(onProviderFailure === undefined ? {} : { onProviderFailure }),
+    ...(output === undefined ? {} : { output }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
