@@ -22,7 +22,14 @@ export function ensureInstalled() {
   if (isInstalled()) return;
   const started = Date.now();
   console.log('Installing dependencies …');
-  const flags = ['--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = [
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--no-update-notifier',
+    '--loglevel=error',
+  ];
   if (!npm(['ci', ...flags]) && !npm(['install', ...flags])) {
     console.error('npm could not install the dependencies; its message is above.');
     process.exit(1);
