@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { runStatusSchema } from '@fermata/protocol';
+import { z } from 'zod';
+import type { HintListener, Hints, RunHint } from '../engine/ports.ts';
+import { ChangeFeed } from './change-feed.ts';
+import type { DatabaseTarget } from './database-target.ts';
+import { Reconnecting } from './reconnecting.ts';
+import type { Session } from './session.ts';
+
+const CHANNEL = 'fermata_runs';
+/** PostgreSQL takes less than 8,000 bytes. */
+const MOST_BYTES = 7500;
+const GATHER_MS = 5;
+
+export interface HintHubOptions {
+  /** After how long a silence `changes` yields `null`. */
+  heartbeatMs?: number;
+}
+
+/** `[run, head, organization, status, open waits]`: a notification carries about a hundred of them. */
+const messageSchema = z.object({
+  from: z.string(),
+  runs: z.array(z.tuple([z.string(), z.int(), z.int(), runStatusSchema, z.int()])),
+});
+
+/**
+ * Tells listeners here and in other processes which runs have changed. Outgoing hints are gathered for some
+ * milliseconds and coalesced per run, and leave on a connection of their own after the commit: a NOTIFY inside it
+ * would make all committers of the cluster wait for each other. All of it is best effort: what is lost is found by
+ * reading, which `onResync` asks for whenever LISTEN has begun anew.
+ */
+export class HintHub implements Hints, AsyncDisposable {
+  readonly #id = randomUUID();
+  readonly #listeners = new Set<HintListener>();
+  readonly #feed: ChangeFeed;
+  readonly #listening: Reconnecting;
+  readonly #notifying: Reconnecting;
+  #gathered = new Map<string, RunHint>();
+  #timer: NodeJS.Timeout | null = null;
+  #sending: Promise<void> | null = null;
+  /** Resolves when this process listens, and can notify, for the first time. */
+  readonly ready: Promise<void>;
+
+  constructor(target: DatabaseTarget, options: HintHubOptions = {}) {
+    this.#feed = new ChangeFeed(options.heartbeatMs ?? 10_000);
+    this.#notifying = new Reconnecting(target, { part: 'notify' });
+    this.#listening = new Reconnecting(
+      target,
+      { part: 'listen', onNotify: (_channel, payload) => this.#receive(payload) },
+      (session) => this.#beginListening(session),
+    );
+    this.ready = Promise.all([this.#notifying.ready, this.#listening.ready]).then(() => {});
+  }
+
+  send(hints: readonly RunHint[]): void {
+    for (const hint of hints) {
+      this.#tell(hint, true);
+      const waiting = this.#gathered.get(hint.runId);
+      if (waiting === undefined || waiting.head <= hint.head) this.#gathered.set(hint.runId, hint);
+    }
+    if (this.#gathered.size > 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+  }
+
+  listen(listener: HintListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  changes(organizationId: number, signal: AbortSignal): ReturnType<Hints['changes']> {
+    return this.#feed.open(organizationId, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#flush();
+    await this.#sending;
+    this.#feed.close();
+    await Promise.all([this.#listening[Symbol.asyncDispose](), this.#notifying[Symbol.asyncDispose]()]);
+  }
+
+  async #beginListening(session: Session): Promise<void> {
+    await session.sql.unsafe(`listen ${CHANNEL}`);
+    for (const listener of this.#listeners) listener.onResync();
+  }
+
+  #tell(hint: RunHint, local: boolean): void {
+    for (const listener of this.#listeners) listener.onHint(hint, local);
+    this.#feed.note(hint);
+  }
+
+  #receive(payload: string): void {
+    const message = messageSchema.safeParse(parseJson(payload));
+    // Another version's process may say more than this one understands.
+    if (!message.success || message.data.from === this.#id) return;
+    for (const [runId, head, organizationId, status, openWaits] of message.data.runs) {
+      this.#tell({ runId, head, organizationId, status, openWaits }, false);
+    }
+  }
+
+  /** While one notification is on its way the next ones gather. */
+  #flush(): void {
+    this.#timer = null;
+    if (this.#sending !== null || this.#gathered.size === 0) return;
+    const hints = [...this.#gathered.values()];
+    this.#gathered = new Map();
+    const session = this.#notifying.session;
+    if (session === null) return;
+    this.#sending = notify(session, payloadsOf(this.#id, hints)).finally(() => {
+      this.#sending = null;
+      if (this.#gathered.size > 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    });
+  }
+}
+
+async function notify(session: Session, payloads: readonly string[]): Promise<void> {
+  try {
+    await session.sql`select pg_notify(${CHANNEL}, payload) from unnest(${[...payloads]}::text[]) as payload`;
+  } catch {
+    // Lost hints are found by the slow poll; a lost session is opened anew.
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Packs hints into payloads of at most 7,500 bytes. All of it is ASCII. */
+export function payloadsOf(from: string, hints: readonly RunHint[]): string[] {
+  const payloads: string[] = [];
+  const head = `{"from":${JSON.stringify(from)},"runs":[`;
+  let body = '';
+  for (const { runId, head: seq, organizationId, status, openWaits } of hints) {
+    const item = JSON.stringify([runId, seq, organizationId, status, openWaits]);
+    if (body !== '' && head.length + body.length + item.length + 3 > MOST_BYTES) {
+      payloads.push(`${head}${body}]}`);
+      body = '';
+    }
+    body += body === '' ? item : `,${item}`;
+  }
+  if (body !== '') payloads.push(`${head}${body}]}`);
+  return payloads;
+}
