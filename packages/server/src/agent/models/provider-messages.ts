@@ -153,9 +153,16 @@ function callIds(transcript: readonly TranscriptMessage[]): Map<TranscriptCall, 
       const own = call.providerCallId ?? '';
       if (CALL_ID.test(own) && counts.get(own) === 1) return [call, own];
       const isUsable = CALL_ID.test(call.callId) && counts.get(call.callId) === 1;
-      return [call, isUsable ? call.callId : `call-${index + 1}`];
+      return [call, isUsable ? call.callId : unusedId(index + 1, counts)];
     }),
   );
+}
+
+function unusedId(number: number, taken: ReadonlyMap<string, number>): string {
+  for (let prefix = 'call'; ; prefix += '_') {
+    const id = `${prefix}-${number}`;
+    if (!taken.has(id)) return id;
+  }
 }
 
 /** A model may have invented a name that no provider would take back. */

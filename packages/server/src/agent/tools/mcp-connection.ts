@@ -22,6 +22,8 @@ const MAX_PAGES = 50;
 const MAX_STREAM_BYTES = 64 * 1024 * 1024;
 /** How long a stream that broke off may take to come back, where the server can resume it. */
 const RESUME_GRACE_MS = 5_000;
+/** How long a result that was the last thing in its stream may take through the transport’s parsers. */
+const DELIVERY_GRACE_MS = 100;
 
 export interface McpConnectionOptions {
   server: McpServer;
@@ -111,8 +113,9 @@ export class McpConnection {
         signal: call.signal,
         timeout: call.timeoutMs,
       });
-      const broken = watch.bodyEnded.then(async () => {
-        await delay(RESUME_GRACE_MS, undefined, { signal: finished.signal });
+      const broken = watch.bodyEnded.then(async (isResumable) => {
+        const graceMs = isResumable ? RESUME_GRACE_MS : DELIVERY_GRACE_MS;
+        await delay(graceMs, undefined, { signal: finished.signal });
         throw new OutgoingError('reset', 'the MCP server ended its stream without a result', { sent: true });
       });
       return { ok: true, result: await Promise.race([answer, broken]) };
@@ -186,21 +189,22 @@ interface CallWatch {
   leaving(): void;
   neverLeft(): void;
   mayHaveArrived(): boolean;
-  bodyHasEnded(): void;
-  bodyEnded: Promise<void>;
+  bodyHasEnded(isResumable: boolean): void;
+  /** Settles with whether the stream can be resumed. */
+  bodyEnded: Promise<boolean>;
 }
 
 function createCallWatch(): CallWatch {
   let mayHaveArrived = false;
-  let bodyHasEnded = (): void => undefined;
-  const bodyEnded = new Promise<void>((resolve) => {
+  let bodyHasEnded = (_isResumable: boolean): void => undefined;
+  const bodyEnded = new Promise<boolean>((resolve) => {
     bodyHasEnded = resolve;
   });
   return {
     leaving: () => void (mayHaveArrived = true),
     neverLeft: () => void (mayHaveArrived = false),
     mayHaveArrived: () => mayHaveArrived,
-    bodyHasEnded: () => bodyHasEnded(),
+    bodyHasEnded: (isResumable) => bodyHasEnded(isResumable),
     bodyEnded,
   };
 }
@@ -209,11 +213,15 @@ function createCallWatch(): CallWatch {
 function watchedBody(response: Response, watch: CallWatch): Response {
   if (response.body === null || !response.ok) return response;
   const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let isResumable = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller): Promise<void> {
       try {
         const { done, value } = await reader.read();
         if (!done) {
+          // Events with an id can be asked for again after a break (MCP, Resumability and Redelivery).
+          isResumable ||= /^id:/m.test(decoder.decode(value, { stream: true }));
           controller.enqueue(value);
           return;
         }
@@ -221,7 +229,7 @@ function watchedBody(response: Response, watch: CallWatch): Response {
       } catch (error) {
         controller.error(error);
       }
-      watch.bodyHasEnded();
+      watch.bodyHasEnded(isResumable);
     },
     async cancel(reason): Promise<void> {
       await reader.cancel(reason);
