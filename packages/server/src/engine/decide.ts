@@ -4,7 +4,7 @@ import { settle } from './deciders/settle.ts';
 import type { Decision } from './deciders/refuse.ts';
 import { createDraft, type Draft } from './draft.ts';
 import { LIFECYCLE, type Decider } from './lifecycle.ts';
-import type { RunState } from './state.ts';
+import { copyState, type RunState } from './state.ts';
 
 export interface Decided {
   state: RunState;
@@ -23,7 +23,7 @@ export function decide(
   now: string,
   facts: DecisionFacts,
 ): Decided {
-  const draft = createDraft(structuredClone(state), now, facts);
+  const draft = createDraft(copyState(state), now, facts);
   const decisions = commands.map((command) => {
     const decision = decideOne(draft, command);
     settle(draft);

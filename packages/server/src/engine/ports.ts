@@ -126,8 +126,9 @@ export interface Hints {
  * (each with its own time-out: a ping that does not come back is a lost session); on `session.lost` stop
  * claiming and call `reclaim` again and again: `held` → go on, `dead` → abort the segments and `register` under
  * a new UUID, an error or `taken` → try again; only 60 s without success end the process. Every 500 ms `look`;
- * an executor that is missing in two looks in a row, with `serverUpMs` large enough and `ownLockSeen` in both,
- * is given to `declareDead`; then its runs (`SweepReads.abandoned`) are adopted, and its workers' jobs released
+ * an executor that is missing in two looks in a row, with `serverUpMs` large enough, `ownLockSeen` in both, and a
+ * `session.heldSince` some seconds ago (a crash inside PostgreSQL ends every session and not the server), is given to
+ * `declareDead`; then its runs (`SweepReads.abandoned`) are adopted, and its workers' jobs released
  * (`unreleased`, `released`).
  */
 export interface PresencePort {
@@ -160,7 +161,9 @@ export interface PresenceSession extends AsyncDisposable {
   readonly executorId: string;
   /** Aborts as soon as the session is known to be gone; its reason is the error. */
   readonly lost: AbortSignal;
-  /** When the server last confirmed that this session holds the lock, by `performance.now()`. */
+  /** Since when this session holds the lock, by `performance.now()`: a young one must not declare others dead. */
+  readonly heldSince: number;
+  /** A time at which the server has confirmed that this session held the lock, by `performance.now()`. */
   readonly confirmedAt: number;
   /** One round trip, which checks the lock itself. Rejects, and aborts `lost`, when it is not held. */
   ping(timeoutMs: number): Promise<void>;

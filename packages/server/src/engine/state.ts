@@ -187,3 +187,20 @@ export function dueAt(state: RunState): string | null {
       return null;
   }
 }
+
+/** A copy that `apply` may change in place. What `apply` only replaces as a whole is shared. */
+export function copyState(state: RunState): RunState {
+  const byModel: RunState['usage']['byModel'] = {};
+  for (const [model, usage] of Object.entries(state.usage.byModel)) byModel[model] = { ...usage };
+  return {
+    ...state,
+    holds: [...state.holds],
+    waits: state.waits.map((wait) => ({ ...wait })),
+    turn: { ...state.turn },
+    calls: state.calls.map((call) => ({ ...call })),
+    steps: [...state.steps],
+    inbox: [...state.inbox],
+    remembered: [...state.remembered],
+    usage: { ...state.usage, byModel },
+  };
+}

@@ -213,19 +213,14 @@ class Batch {
     if (loaded !== undefined) return loaded;
     const locked = this.#facts.runs.get(runId);
     if (locked === undefined) return null;
-    const prefix = `${runId}:`;
     const run: Working = {
       organizationId: locked.organizationId,
       state: locked.state,
       dispatch: locked.dispatch,
       record: this.#facts.records.get(runId) ?? null,
-      waits: this.#facts.waits.filter((fact) => fact.runId === runId),
-      early: this.#facts.early.filter((fact) => fact.runId === runId).map((fact) => fact.answer),
-      known: new Map(
-        [...this.#facts.known].flatMap(([key, seq]) =>
-          key.startsWith(prefix) ? [[key.slice(prefix.length), seq]] : [],
-        ),
-      ),
+      waits: this.#facts.waits.get(runId) ?? [],
+      early: this.#facts.early.get(runId) ?? [],
+      known: this.#facts.known.get(runId) ?? new Map<string, number>(),
       changed: false,
     };
     this.#runs.set(runId, run);
@@ -497,7 +492,7 @@ function sameDispatch(a: Dispatch, b: Dispatch): boolean {
 /** The event with its JSON text; one that is too large refuses its request, not the batch. */
 function placeEvent(event: RunEvent): PlacedEvent {
   const json = JSON.stringify(event.data);
-  if (json.length > MAX_EVENT_BYTES || Buffer.byteLength(json) > MAX_EVENT_BYTES) {
+  if (json.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(json) > MAX_EVENT_BYTES) {
     throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
   }
   return { event, json };

@@ -23,10 +23,11 @@ export interface BatchFacts {
   runs: Map<string, LockedRun>;
   /** Scopes and run keys whose advisory lock this batch holds. */
   keys: Set<string>;
-  waits: WaitFact[];
-  early: { runId: string; answer: EarlyAnswer }[];
-  /** `<run id>:<kind>:<key>` → seq. */
-  known: Map<string, number>;
+  /** The rest by run id. */
+  waits: Map<string, WaitFact[]>;
+  early: Map<string, EarlyAnswer[]>;
+  /** `<kind>:<key>` → seq. */
+  known: Map<string, Map<string, number>>;
   replies: Map<string, { fingerprint: string; status: number; body: string }>;
   records: Map<string, RunRecordRow>;
   /** `<organization>:<key>` → run id, with the run's locked-free state for the reply. */
@@ -196,7 +197,7 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
   );
   const known = when(
     needs.known,
-    () => sql<{ run_id: string; kind: string; key: string; seq: number }[]>`
+    () => sql<KnownRow[]>`
       select run_id, kind, key, seq from run_keys
       where (run_id, kind, key) in (
         select * from unnest(${needs.known.map((item) => item.runId)}::uuid[],
@@ -270,9 +271,9 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
     nowMs: clockRows[0]?.now ?? Date.now(),
     runs: new Map((runRows ?? []).map((row) => [row.run_id, lockedFromRow(row)])),
     keys: new Set((lockRows ?? []).filter((row) => row.got).map((row) => row.key)),
-    waits: (waitRows ?? []).map(waitFact),
-    early: (earlyRows ?? []).map(earlyFact),
-    known: new Map((knownRows ?? []).map((row) => [`${row.run_id}:${row.kind}:${row.key}`, row.seq])),
+    waits: grouped(waitRows ?? [], (row) => row.run_id, waitFact),
+    early: grouped(earlyRows ?? [], (row) => row.run_id, earlyFact),
+    known: knownKeys(knownRows ?? []),
     replies: new Map((replyRows ?? []).map((row) => [row.scope, row])),
     records: recordMap,
     existing: new Map(
@@ -312,6 +313,13 @@ export async function allSettledOrThrow<T extends readonly unknown[]>(
   };
 }
 
+interface KnownRow {
+  run_id: string;
+  kind: string;
+  key: string;
+  seq: number;
+}
+
 interface EarlyRow {
   run_id: string;
   call_id: string;
@@ -322,9 +330,35 @@ interface EarlyRow {
   at: string;
 }
 
-function earlyFact(row: EarlyRow): { runId: string; answer: EarlyAnswer } {
-  const { run_id: runId, call_id: callId, kind, answer, by, via, at } = row;
-  return { runId, answer: { callId, kind, answer, by, via, at } };
+function earlyFact(row: EarlyRow): EarlyAnswer {
+  const { call_id: callId, kind, answer, by, via, at } = row;
+  return { callId, kind, answer, by, via, at };
+}
+
+function knownKeys(rows: readonly KnownRow[]): BatchFacts['known'] {
+  const known: BatchFacts['known'] = new Map();
+  for (const [runId, pairs] of grouped(
+    rows,
+    (row) => row.run_id,
+    (row) => [`${row.kind}:${row.key}`, row.seq] as const,
+  )) {
+    known.set(runId, new Map(pairs));
+  }
+  return known;
+}
+
+function grouped<Row, Item>(
+  rows: readonly Row[],
+  key: (row: Row) => string,
+  item: (row: Row) => Item,
+): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const row of rows) {
+    const group = groups.get(key(row));
+    if (group === undefined) groups.set(key(row), [item(row)]);
+    else group.push(item(row));
+  }
+  return groups;
 }
 
 function waitFact(row: WaitRow): WaitFact {

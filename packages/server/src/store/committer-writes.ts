@@ -3,6 +3,7 @@ import type { NewRun } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunRecord } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
+import { jsonArray, plainArray } from './array-literal.ts';
 import { allSettledOrThrow } from './committer-reads.ts';
 import type { Sql } from './sql.ts';
 import type { FixedWaitBody } from './waits.ts';
@@ -111,12 +112,12 @@ function insertEvents(sql: Sql, events: readonly PlacedEvent[]): PromiseLike<unk
   return sql`
     insert into events (run_id, seq, type, at, v, data)
     select run_id, seq, type, at, v, data::json from unnest(
-      ${events.map(({ event }) => event.runId)}::uuid[],
-      ${events.map(({ event }) => event.seq)}::int[],
-      ${events.map(({ event }) => event.type)}::text[],
-      ${events.map(({ event }) => event.at)}::timestamptz[],
-      ${events.map(({ event }) => event.v)}::smallint[],
-      ${events.map(({ json }) => json)}::text[]
+      ${plainArray(events.map(({ event }) => event.runId))}::uuid[],
+      ${plainArray(events.map(({ event }) => event.seq))}::int[],
+      ${plainArray(events.map(({ event }) => event.type))}::text[],
+      ${plainArray(events.map(({ event }) => event.at))}::timestamptz[],
+      ${plainArray(events.map(({ event }) => event.v))}::smallint[],
+      ${jsonArray(events.map(({ json }) => json))}::text[]
     ) as e (run_id, seq, type, at, v, data)`;
 }
 
@@ -126,16 +127,16 @@ function updateStates(sql: Sql, changed: BatchWrites['changed']): PromiseLike<un
     update run_state set status = u.status, head = u.head, state = u.state::json, deadline_at = u.deadline_at,
       epoch = u.epoch, claim = u.claim, executor_id = u.executor_id, attempts = u.attempts, due_at = u.due_at
     from unnest(
-      ${rows.map(([runId]) => runId)}::uuid[],
-      ${rows.map(([, { state }]) => state.status)}::text[],
-      ${rows.map(([, { state }]) => state.head)}::int[],
-      ${rows.map(([, { state }]) => JSON.stringify(state))}::text[],
-      ${rows.map(([, { state }]) => deadlineOf(state))}::timestamptz[],
-      ${rows.map(([, { dispatch }]) => dispatch.epoch)}::int[],
-      ${rows.map(([, { dispatch }]) => dispatch.claim)}::text[],
-      ${rows.map(([, { dispatch }]) => dispatch.executorId)}::uuid[],
-      ${rows.map(([, { dispatch }]) => dispatch.attempts)}::smallint[],
-      ${rows.map(([, { dispatch }]) => dispatch.dueAt)}::timestamptz[]
+      ${plainArray(rows.map(([runId]) => runId))}::uuid[],
+      ${plainArray(rows.map(([, { state }]) => state.status))}::text[],
+      ${plainArray(rows.map(([, { state }]) => state.head))}::int[],
+      ${jsonArray(rows.map(([, { state }]) => JSON.stringify(state)))}::text[],
+      ${plainArray(rows.map(([, { state }]) => deadlineOf(state)))}::timestamptz[],
+      ${plainArray(rows.map(([, { dispatch }]) => dispatch.epoch))}::int[],
+      ${plainArray(rows.map(([, { dispatch }]) => dispatch.claim))}::text[],
+      ${plainArray(rows.map(([, { dispatch }]) => dispatch.executorId))}::uuid[],
+      ${plainArray(rows.map(([, { dispatch }]) => dispatch.attempts))}::smallint[],
+      ${plainArray(rows.map(([, { dispatch }]) => dispatch.dueAt))}::timestamptz[]
     ) as u (run_id, status, head, state, deadline_at, epoch, claim, executor_id, attempts, due_at)
     where run_state.run_id = u.run_id`;
 }
