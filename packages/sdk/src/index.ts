@@ -1,0 +1,57 @@
+export { createClient, type Client, type ClientOptions } from './client.ts';
+export {
+  FermataError,
+  type ErrorDetails,
+  type FermataErrorCode,
+  type FermataErrorFields,
+  type LocalErrorCode,
+} from './errors.ts';
+export type { Page, PagedList } from './pages.ts';
+export type { CallOptions, Fetch } from './transport.ts';
+export type { Reconnect, StreamOptions } from './stream.ts';
+export type { WatchOptions } from './watch-run.ts';
+export type {
+  AddNote,
+  Answer,
+  CancelRun,
+  ForkRun,
+  PauseRun,
+  ReportRun,
+  ResumeRun,
+  RetryRun,
+  RunsApi,
+  SendMessage,
+  UpdateRun,
+} from './runs.ts';
+export type { StartedStream, StartRun, StartStreamOptions } from './start-stream.ts';
+export type { AssignWait, SnoozeWait, WaitsApi } from './waits.ts';
+export type {
+  AgentsApi,
+  CreateAgent,
+  CreateKey,
+  CreatePrincipal,
+  KeysApi,
+  PrincipalsApi,
+  UpdateAgent,
+  UpdatePrincipal,
+} from './directory.ts';
+export type {
+  Actor,
+  CreateKeyReply,
+  EventOf,
+  EventType,
+  Json,
+  JsonObject,
+  KeyReply,
+  MeReply,
+  PrincipalReply,
+  Run,
+  RunChangeFrame,
+  RunEvent,
+  RunStatus,
+  SavedAgentReply,
+  TranscriptMessage,
+  Until,
+  Wait,
+  WaitKind,
+} from '@fermata/protocol';
