@@ -68,6 +68,8 @@ describe('the import table', () => {
     ['packages/cli/src/a.ts', '@fermata/server/main.ts'],
     ['packages/sdk/src/a.ts', '../../server/src/engine/a.ts'],
     [`${S}/engine/a.ts`, '../../../../test/world/w.ts'],
+    [`${S}/http/a.ts`, './testing/app-fixture.ts'],
+    [`${S}/agent/a.ts`, './provider.fixture.ts'],
   ])('forbids %s to import %s', (from, specifier) => {
     expect(offences(importTable, importing(from, specifier))).toHaveLength(1);
   });
@@ -84,6 +86,7 @@ describe('the import table', () => {
     [`${S}/server.ts`, './postgres/embedded.ts'],
     ['test/world/test-world.ts', '../../packages/server/src/server.ts'],
     [`${S}/store/a.test.ts`, '../postgres/embedded.ts'],
+    [`${S}/agent/a.test.ts`, './provider.fixture.ts'],
     ['packages/cli/src/a.ts', '@fermata/sdk'],
   ])('allows %s to import %s', (from, specifier) => {
     expect(offences(importTable, importing(from, specifier))).toEqual([]);

@@ -264,11 +264,15 @@ CREATE INDEX agents_by_organization ON public.agents USING btree (organization_i
 
 CREATE INDEX blob_references_by_digest ON public.blob_references USING btree (organization_id, digest);
 
+CREATE INDEX blobs_untouched ON public.blobs USING btree (touched_at);
+
 CREATE INDEX executors_alive ON public.executors USING btree (started_at) WHERE (dead_at IS NULL);
 
 CREATE INDEX keys_by_organization ON public.keys USING btree (organization_id, number);
 
 CREATE INDEX outbox_by_run ON public.outbox USING btree (run_id, id);
+
+CREATE INDEX outbox_in_order ON public.outbox USING btree (created_at, id);
 
 CREATE INDEX principals_by_organization ON public.principals USING btree (organization_id, number);
 
@@ -284,7 +288,11 @@ CREATE INDEX run_state_claimed ON public.run_state USING btree (executor_id) WHE
 
 CREATE INDEX run_state_deadline ON public.run_state USING btree (deadline_at) WHERE (deadline_at IS NOT NULL);
 
+CREATE INDEX run_state_driven ON public.run_state USING btree (organization_id) WHERE (claim IS NOT NULL);
+
 CREATE INDEX run_state_due ON public.run_state USING btree (due_at) WHERE ((due_at IS NOT NULL) AND (claim IS NULL));
+
+CREATE INDEX run_state_without_room ON public.run_state USING btree (organization_id, number) WHERE ((due_at = 'infinity'::timestamp with time zone) AND (claim IS NULL));
 
 CREATE UNIQUE INDEX runs_by_key ON public.runs USING btree (organization_id, key) WHERE (key IS NOT NULL);
 

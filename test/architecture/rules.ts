@@ -13,7 +13,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   eventlog: ['engine'],
   agent: ['outgoing', 'secrets', 'schemas'],
   store: ['engine', 'eventlog', 'outgoing', 'secrets'],
-  driver: ['engine', 'eventlog', 'agent'],
+  driver: ['engine', 'eventlog', 'agent', 'schemas'],
   jobs: ['engine', 'outgoing', 'secrets'],
   http: ['engine', 'outgoing', 'secrets', 'schemas'],
   dialects: ['engine', 'eventlog', 'http', 'schemas'],
@@ -51,7 +51,7 @@ const OWNERS: readonly { name: RegExp; owners: readonly string[] }[] = [
 const SHELLS = ['server.ts', 'main.ts', 'demo.ts'];
 const ENVIRONMENT_READERS = [`${SERVER}config/env.ts`, 'packages/cli/src/env.ts'];
 const FORBIDDEN_NAMES = /^(utils?|helpers?|libs?|common|misc|types|shared|managers?|services?)$/;
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|spec|d|generated))?\.tsx?$/;
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fixture|d|generated))?\.tsx?$/;
 // A wire schema follows its vendor, and generated code nobody.
 const MAY_BE_LONG = /\/dialects\/[^/]+\/wire(\.ts|\/)|\.generated\.ts$/;
 
@@ -72,8 +72,9 @@ function placeOf(path: string): Place | null {
   return { package: packageName, folder: parts.length > 1 ? folder : null, file: parts.at(-1) ?? '' };
 }
 
+/** Tests and what only tests import: `*.fixture.ts` and folders named `testing`. */
 function isTest(path: string): boolean {
-  return path.startsWith('test/') || /\.test\.tsx?$/.test(path);
+  return path.startsWith('test/') || /\.(test|fixture)\.tsx?$|\/testing\//.test(path);
 }
 
 /** The import table: which folder and package may import which. */
@@ -93,6 +94,7 @@ function refuseImport(from: string, to: string): string | null {
   const target = placeOf(to);
   if (!source) return null;
   if (!target) return 'only files of packages may be imported';
+  if (isTest(to)) return 'only tests import what is for tests';
   if (source.package !== target.package) {
     const allowed = PACKAGES[source.package] ?? [];
     return allowed.includes(target.package) ? null : `${source.package} may not import ${target.package}`;

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { runMigrations } from 'graphile-worker';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
+import { migrateJobQueue } from '../../packages/server/src/jobs/queue.ts';
 import { EmbeddedPostgres } from '../../packages/server/src/postgres/embedded.ts';
 import { migrateDatabase } from '../../packages/server/src/store/migrate.ts';
 import { makeScratchFolder } from './scratch-folder.ts';
@@ -87,7 +87,7 @@ async function migrateTemplate(target: {
   await migrateDatabase({
     target,
     folder: MIGRATIONS,
-    migrateQueue: (connectionString) => runMigrations({ connectionString, taskList: {} }),
+    migrateQueue: migrateJobQueue,
   });
 }
 
