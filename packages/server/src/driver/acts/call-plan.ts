@@ -1,0 +1,94 @@
+import type { RunError, TranscriptCall, WaitBody } from '@fermata/protocol';
+import { needsApproval } from '../../agent/tools/approval.ts';
+import { afterCrashOf, type ResolvedTool } from '../../agent/tools/resolved-tool.ts';
+import { callDigest } from '../../engine/digest.ts';
+import type { CallState } from '../../engine/state.ts';
+import { approvalWait, inDoubtWait, waitOfCall, type ExactCall } from '../waits.ts';
+
+/** A request that the server itself makes. */
+export interface PlannedRequest {
+  call: ExactCall;
+  tool: ResolvedTool;
+  digest: string;
+  /** How often it was requested before. */
+  requested: number;
+  /** When the outcome is unknown: ask again under the same key, or ask a person. */
+  afterCrash: 'retry' | 'ask';
+}
+
+export type CallPlan =
+  | { kind: 'fail'; error: RunError }
+  | { kind: 'wait'; wait: WaitBody }
+  | ({ kind: 'request' } & PlannedRequest);
+
+export interface CallPlanOptions {
+  state: CallState;
+  /** The call as the conversation has it; undefined when it is not there. */
+  asked: TranscriptCall | undefined;
+  tools: readonly ResolvedTool[];
+  /** Why the tools could not be listed, or null. */
+  toolsProblem: string | null;
+  /** Tools approved for the rest of the run. */
+  remembered: readonly string[];
+  /** Requests of one call before a person is asked. */
+  callAttempts: number;
+  nowMs: number;
+}
+
+/** What is to be done about a call without a result that nobody carries out. */
+export function planCall(options: CallPlanOptions): CallPlan {
+  const { state, asked, nowMs } = options;
+  const tool = options.tools.find((candidate) => candidate.name === state.tool);
+  const args = asked?.editedArgs ?? asked?.args ?? null;
+  const call: ExactCall = { callId: state.callId, tool: state.tool, args };
+  if (state.state === 'in_doubt') return planInDoubt(call, tool, options);
+  if (tool === undefined) {
+    const { toolsProblem } = options;
+    if (toolsProblem !== null) return fail('unreachable', `${state.tool} cannot be called: ${toolsProblem}`);
+    return fail('unknown_tool', `there is no tool named ${state.tool}`);
+  }
+  const problem = tool.argsValid(args);
+  if (problem !== null) return fail('invalid_arguments', `the arguments are not valid: ${problem}`);
+  if (mustAsk(state, tool, args, options.remembered)) {
+    return { kind: 'wait', wait: approvalWait(call, tool, nowMs) };
+  }
+  if (!tool.opensWait) return request(call, tool, state);
+  const draft = waitOfCall(call, tool, nowMs);
+  return draft.ok ? { kind: 'wait', wait: draft.wait } : fail('tool_failed', draft.message);
+}
+
+/** A call that was requested before needs no second approval: a person has said that it be made again. */
+function mustAsk(
+  state: CallState,
+  tool: ResolvedTool,
+  args: ExactCall['args'],
+  remembered: readonly string[],
+): boolean {
+  if (state.approved || state.attempt > 0 || remembered.includes(tool.name)) return false;
+  return needsApproval(tool.approval, args);
+}
+
+function planInDoubt(call: ExactCall, tool: ResolvedTool | undefined, options: CallPlanOptions): CallPlan {
+  const { state, callAttempts } = options;
+  const mayRetry = tool !== undefined && !tool.opensWait && afterCrashOf(tool, state.approved) === 'retry';
+  if (mayRetry && state.attempt < callAttempts) return request(call, tool, state);
+  const why = mayRetry
+    ? `its outcome was lost ${state.attempt} times`
+    : 'the server stopped before its outcome was known';
+  return { kind: 'wait', wait: inDoubtWait(call, why) };
+}
+
+function request(call: ExactCall, tool: ResolvedTool, state: CallState): CallPlan {
+  return {
+    kind: 'request',
+    call,
+    tool,
+    digest: callDigest(call.tool, call.args),
+    requested: state.attempt,
+    afterCrash: afterCrashOf(tool, state.approved),
+  };
+}
+
+function fail(code: string, message: string): CallPlan {
+  return { kind: 'fail', error: { code, message } };
+}

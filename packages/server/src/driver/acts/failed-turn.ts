@@ -1,0 +1,61 @@
+import type { OnProviderFailure, RunError } from '@fermata/protocol';
+import { retryDelayMs, type StepFailure } from '../../agent/failure.ts';
+import type { CommandOf } from '../../engine/commands.ts';
+import type { Segment } from '../segment-context.ts';
+import type { Attempt } from './model-turn.ts';
+
+/** A failure of the call, or an answer that is not the structured result that the agent promises. */
+export type TurnFailure = StepFailure | { kind: 'invalid_output'; message: string };
+
+type Then = CommandOf<'failTurn'>['then'];
+
+/**
+ * Commits that an attempt failed and what follows: another attempt after a while, for which it waits here, or the
+ * end of the run, or a hold. An aborted attempt commits nothing.
+ */
+export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFailure): Promise<void> {
+  if (failure.kind === 'aborted') return;
+  segment.failures.count += 1;
+  if (failure.kind === 'invalid_output') segment.failures.rejections += 1;
+  const error: RunError =
+    failure.kind === 'invalid_output'
+      ? { code: 'invalid_output', message: failure.message }
+      : { code: failure.code, message: failure.message };
+  const then = await whatFollows(segment, failure);
+  const { turn, attempt } = tried;
+  const failed = await segment.commit([{ type: 'failTurn', turn, attempt, error, then }]);
+  if (failed.kind === 'refused') throw failed.error;
+  if (failed.kind !== 'committed' || then.kind !== 'retry' || segment.stop.aborted) return;
+  await segment.deps.clock.sleep(then.afterMs, AbortSignal.any([segment.stop, segment.drain]));
+}
+
+async function whatFollows(
+  segment: Segment,
+  failure: Exclude<TurnFailure, { kind: 'aborted' }>,
+): Promise<Then> {
+  const { count, rejections } = segment.failures;
+  switch (failure.kind) {
+    case 'invalid_output':
+      return rejections < 2 ? { kind: 'retry', afterMs: 0 } : { kind: 'fail' };
+    case 'retryable':
+      if (count >= segment.limits.turnAttempts) return await giveUp(segment);
+      return { kind: 'retry', afterMs: retryDelayMs(count, failure) };
+    case 'terminal':
+      return failure.code === 'provider_failed' ? await giveUp(segment) : { kind: 'fail' };
+  }
+}
+
+async function giveUp(segment: Segment): Promise<Then> {
+  return { kind: (await onProviderFailure(segment)) === 'hold' ? 'hold' : 'fail' };
+}
+
+/** The run's own word goes before its agent's; it stands in its first event. */
+async function onProviderFailure({ deps, run, agent }: Segment): Promise<OnProviderFailure> {
+  try {
+    const [created] = await deps.events.readFrom(run.runId, 0, 1);
+    if (created?.type === 'run.created') return created.data.onProviderFailure;
+  } catch (error) {
+    deps.log.warn({ runId: run.runId, error }, 'the first event could not be read');
+  }
+  return agent.onProviderFailure ?? 'fail';
+}

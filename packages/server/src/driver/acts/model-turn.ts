@@ -1,0 +1,187 @@
+import {
+  storable,
+  textOf,
+  type Json,
+  type Part,
+  type ToolCall,
+  type TranscriptMessage,
+} from '@fermata/protocol';
+import { ContentUnavailableError, type StepFailure } from '../../agent/failure.ts';
+import type { LoadedBlob, ModelAnswer, ModelOutcome } from '../../agent/models/model-request.ts';
+import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
+import type { CommandOf } from '../../engine/commands.ts';
+import { createDeltaStream, type DeltaStream } from '../deltas.ts';
+import type { Segment } from '../segment-context.ts';
+import { failTurn } from './failed-turn.ts';
+import { lastAssistantText, outputOf } from './run-output.ts';
+
+export interface Attempt {
+  turn: number;
+  attempt: number;
+  /** `provider/name` of the model that is called. */
+  model: string;
+}
+
+/**
+ * One attempt at one turn: the model call with its deltas, and the commit that completes or fails it. An attempt
+ * that is aborted commits nothing: whoever aborted it has committed that it is over.
+ */
+export async function modelTurn(
+  segment: Segment,
+  { turn, attempt }: { turn: number; attempt: number },
+): Promise<void> {
+  const { deps, log, agent, failures } = segment;
+  if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
+  const name = log.state.model ?? agent.model;
+  const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
+  const resolved = deps.models.resolve(name, providerKeys);
+  if (!resolved.ok) {
+    await segment.commit([{ type: 'fail', error: { code: resolved.code, message: resolved.message } }]);
+    return;
+  }
+  const tools = await segment.toolbox.resolve(segment.stop);
+  if (segment.stop.aborted) return;
+  // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
+  const messages = log.messages();
+  const through = log.transcript.seq;
+  const model = `${resolved.provider}/${resolved.model}`;
+  const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
+  if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
+  const tried: Attempt = { turn, attempt, model };
+  if (!tools.ok) return await failTurn(segment, tried, tools.failure);
+  const deltas = createDeltaStream({
+    turn,
+    attempt,
+    clock: deps.clock,
+    commit: async (commands) => (await segment.commit(commands)).kind === 'committed',
+  });
+  const outcome = await deps.models.call({
+    model: name,
+    script: agent.script,
+    turn,
+    attempt,
+    instructions: agent.instructions,
+    messages: [...messages, ...correction(segment, through)],
+    tools: tools.tools.map(modelTool),
+    output: agent.output,
+    providerKeys,
+    signal: segment.stop,
+    onDelta: (delta) => deltas.push(delta),
+    loadBlob: (url) => loadBlob(segment, url),
+  });
+  await settle(segment, tried, deltas, outcome);
+}
+
+function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
+  const { phase, number, attempt: current } = log.state.turn;
+  return phase === 'model' && number === turn && current === attempt;
+}
+
+async function settle(
+  segment: Segment,
+  tried: Attempt,
+  deltas: DeltaStream,
+  outcome: ModelOutcome,
+): Promise<void> {
+  const rest = await deltas.end();
+  if (!outcome.ok) return await failTurn(segment, tried, outcome.failure);
+  const answer = storableAnswer(outcome);
+  if (answer === null) return await failTurn(segment, tried, unstorable('is nested too deeply'));
+  const text = textOf(answer.parts);
+  const isLast = answer.toolCalls.length === 0;
+  const result = outputOf(
+    text === '' ? lastAssistantText(segment.log.messages()) : text,
+    segment.agent.output,
+  );
+  if (isLast && !result.ok) {
+    segment.failures.rejected = { text, problem: result.problem };
+    return await failTurn(segment, tried, { kind: 'invalid_output', message: result.problem });
+  }
+  const completed = await segment.commit([
+    ...rest,
+    completeTurn(segment, tried, answer, isLast && result.ok ? result.output : null),
+  ]);
+  if (completed.kind === 'refused') {
+    segment.deps.log.error({ error: completed.error, ...tried }, 'an answer could not be committed');
+    await failTurn(segment, tried, unstorable('cannot be kept'));
+  }
+}
+
+function completeTurn(
+  segment: Segment,
+  { turn, attempt, model }: Attempt,
+  answer: StorableAnswer,
+  output: Json | null,
+): CommandOf<'completeTurn'> {
+  const { inputTokens, outputTokens } = answer.usage;
+  const costUsd = segment.deps.priceOf(model, { inputTokens, outputTokens });
+  return {
+    type: 'completeTurn',
+    turn,
+    attempt,
+    parts: answer.parts,
+    toolCalls: answer.toolCalls,
+    finishReason: answer.finishReason,
+    usage: { inputTokens, outputTokens, costUsd },
+    model,
+    output,
+  };
+}
+
+interface StorableAnswer extends Omit<ModelAnswer, 'toolCalls'> {
+  toolCalls: Omit<ToolCall, 'callId'>[];
+}
+
+/** A model's answer is a door: what comes in must be storable. Null when it is nested too deeply. */
+function storableAnswer(answer: ModelAnswer): StorableAnswer | null {
+  const parts = storable(answer.parts);
+  if (!parts.ok) return null;
+  const toolCalls = answer.toolCalls.map((call): Omit<ToolCall, 'callId'> => {
+    const args = storable(call.args);
+    const invalid = args.ok ? call.invalid : args.message;
+    return {
+      providerCallId: call.providerCallId === '' ? null : call.providerCallId,
+      tool: call.tool,
+      args: args.ok ? args.value : null,
+      ...(invalid === undefined ? {} : { invalid }),
+    };
+  });
+  // `storable` keeps the shape of what it is given.
+  return { ...answer, parts: parts.value as unknown as Part[], toolCalls };
+}
+
+function unstorable(what: string): StepFailure {
+  return { kind: 'terminal', code: 'provider_failed', message: `the model’s answer ${what}` };
+}
+
+function modelTool(tool: ResolvedTool): {
+  name: string;
+  description: string | undefined;
+  inputSchema: ResolvedTool['inputSchema'];
+  type: ResolvedTool['type'];
+  approval: ResolvedTool['approval'];
+} {
+  const { name, description, inputSchema, type, approval } = tool;
+  return { name, description, inputSchema, type, approval };
+}
+
+/** What was wrong with the last answer, for the model alone: it is not part of the conversation. */
+function correction({ failures, deps }: Segment, seq: number): TranscriptMessage[] {
+  if (failures.rejected === null) return [];
+  const { text, problem } = failures.rejected;
+  const at = new Date(deps.clock.now()).toISOString();
+  const note = `Your answer is not a valid result: ${problem}. Answer again, with nothing but JSON that fits the schema.`;
+  const message = { id: null, seq, at, by: null, turn: null, calls: [] };
+  return [
+    { ...message, role: 'assistant', parts: [{ type: 'text', text }] },
+    { ...message, role: 'user', parts: [{ type: 'text', text: note }] },
+  ];
+}
+
+async function loadBlob({ deps, run }: Segment, url: string): Promise<LoadedBlob> {
+  const digest = /^blob:sha256-([0-9a-f]{64})$/.exec(url)?.[1];
+  const blob = digest === undefined ? null : await deps.blobs.get(run.organizationId, digest);
+  if (blob === null)
+    throw new ContentUnavailableError('a stored file of the conversation is not there any more');
+  return blob;
+}

@@ -1,0 +1,110 @@
+import type { WaitBody } from '@fermata/protocol';
+import { retryDelayMs } from '../../agent/failure.ts';
+import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
+import type { Command } from '../../engine/commands.ts';
+import { actionableCalls } from '../next-act.ts';
+import type { Segment } from '../segment-context.ts';
+import { planCall, type CallPlan, type PlannedRequest } from './call-plan.ts';
+import { requestCall } from './request-call.ts';
+
+/**
+ * Brings the calls of a turn forward: requests those that the server makes, in parallel, each with commits of its
+ * own, and opens waits for the rest. A call that becomes ready meanwhile, since its approval came, is taken up at
+ * once. Ends when no request is under way.
+ */
+export async function toolCalls(segment: Segment): Promise<void> {
+  const underWay = new Map<string, Promise<void>>();
+  const failures: unknown[] = [];
+  let tellChange = (): void => undefined;
+  const stopListening = segment.log.onChange(() => tellChange());
+  try {
+    do {
+      const changed = new Promise<void>((resolve) => {
+        tellChange = resolve;
+      });
+      if (mayBegin(segment) && failures.length === 0) {
+        await takeUp(segment, new Set(underWay.keys()), (request) => {
+          const { callId } = request.call;
+          const done = requestCall(segment, request)
+            .catch((error: unknown) => void failures.push(error))
+            .finally(() => {
+              underWay.delete(callId);
+              tellChange();
+            });
+          underWay.set(callId, done);
+        });
+      }
+      if (underWay.size > 0) await changed;
+    } while (underWay.size > 0);
+  } finally {
+    stopListening();
+    await Promise.all(underWay.values());
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function mayBegin({ stop, drain, log }: Segment): boolean {
+  return !stop.aborted && !drain.aborted && log.state.holds.length === 0;
+}
+
+/** Plans the calls that nobody carries out; their failures and waits are one commit. */
+async function takeUp(
+  segment: Segment,
+  underWay: ReadonlySet<string>,
+  begin: (request: PlannedRequest) => void,
+): Promise<void> {
+  const calls = actionableCalls(segment.log.state).filter((call) => !underWay.has(call.callId));
+  if (calls.length === 0) return;
+  const plans = await planAll(segment, calls);
+  if (plans === null) return;
+  const commands: Command[] = [];
+  const waits: WaitBody[] = [];
+  for (const { callId, plan } of plans) {
+    if (plan.kind === 'fail') commands.push({ type: 'failCall', callId, error: plan.error });
+    else if (plan.kind === 'wait') waits.push(plan.wait);
+    else begin(plan);
+  }
+  if (waits.length > 0) commands.push({ type: 'openWaits', waits });
+  if (commands.length === 0) return;
+  const outcome = await segment.commit(commands);
+  if (outcome.kind === 'refused') throw outcome.error;
+}
+
+async function planAll(
+  segment: Segment,
+  calls: ReturnType<typeof actionableCalls>,
+): Promise<{ callId: string; plan: CallPlan }[] | null> {
+  const { log, limits, deps } = segment;
+  const tools = await resolveTools(segment);
+  if (tools === null) return null;
+  const { remembered } = log.state;
+  return calls.map((state) => ({
+    callId: state.callId,
+    plan: planCall({
+      state,
+      asked: log.transcript.calls.get(state.callId),
+      ...tools,
+      remembered,
+      callAttempts: limits.callAttempts,
+      nowMs: deps.clock.now(),
+    }),
+  }));
+}
+
+/** Null when nothing may be begun any more. Tools that cannot be listed after some tries are as if they were not. */
+async function resolveTools(
+  segment: Segment,
+): Promise<{ tools: readonly ResolvedTool[]; toolsProblem: string | null } | null> {
+  for (let tries = 1; mayBegin(segment); tries += 1) {
+    const result = await segment.toolbox.resolve(segment.stop);
+    if (result.ok) return { tools: result.tools, toolsProblem: null };
+    const { failure } = result;
+    if (failure.kind === 'aborted') return null;
+    if (failure.kind === 'terminal' || tries >= segment.limits.sendAttempts) {
+      return { tools: [], toolsProblem: failure.message };
+    }
+    const { stop, drain, deps } = segment;
+    await deps.clock.sleep(retryDelayMs(tries, failure), AbortSignal.any([stop, drain]));
+  }
+  return null;
+}

@@ -1,0 +1,56 @@
+import { isActive } from '../engine/apply.ts';
+import type { RunState } from '../engine/state.ts';
+import { runFields, type Segment } from './segment-context.ts';
+
+const LONGEST_SLEEP_MS = 60_000;
+
+/**
+ * Watches `maxActiveSeconds` while the segment runs: no step needs to end for it. Other limits are looked at when a
+ * step begins. Returns the function that ends it.
+ */
+export function watchActiveTime(segment: Segment): () => void {
+  const { deps, log, stop } = segment;
+  const ended = new AbortController();
+  let changed = new AbortController();
+  const stopListening = log.onChange(() => changed.abort());
+
+  async function watch(): Promise<void> {
+    while (!ended.signal.aborted && !stop.aborted) {
+      changed = new AbortController();
+      const leftMs = activeMsLeft(log.state, deps.clock.now());
+      if (leftMs !== null && leftMs <= 0) await exhaust();
+      else {
+        const sleepMs = Math.min(LONGEST_SLEEP_MS, leftMs ?? LONGEST_SLEEP_MS);
+        await deps.clock.sleep(sleepMs, AbortSignal.any([ended.signal, stop, changed.signal]));
+      }
+    }
+  }
+
+  async function exhaust(): Promise<void> {
+    // A resume in another process may just have raised the limit.
+    await log.ingestForeign(null);
+    const leftMs = activeMsLeft(log.state, deps.clock.now());
+    if (leftMs === null || leftMs > 0 || ended.signal.aborted) return;
+    const outcome = await segment.commit([{ type: 'exhaust', by: BY, limit: 'maxActiveSeconds' }]);
+    if (outcome.kind === 'refused') throw outcome.error;
+  }
+
+  watch().catch((error: unknown) => {
+    deps.log.error({ ...runFields(segment.run), error }, 'the active time of a run is not watched any more');
+  });
+  return () => {
+    stopListening();
+    ended.abort();
+  };
+}
+
+const BY = { type: 'system', id: 'driver', name: 'Fermata (driver)' } as const;
+
+/** Milliseconds of `maxActiveSeconds` that are left; null without that limit, or when it has stopped the run already. */
+function activeMsLeft(state: RunState, nowMs: number): number | null {
+  const { limits, usage, base, status, statusSince, holds } = state;
+  const limit = limits.maxActiveSeconds ?? null;
+  if (limit === null || !isActive(status) || holds.some((hold) => hold.name === 'budget')) return null;
+  const live = Math.max(0, nowMs - Date.parse(statusSince));
+  return limit * 1_000 - (usage.activeMs + live - base.activeMs);
+}

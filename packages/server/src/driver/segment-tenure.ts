@@ -1,0 +1,34 @@
+import { Fenced } from '../engine/errors.ts';
+
+/** Whether the run is still this segment's, and what ends it. */
+export interface Tenure {
+  /** Fires when every step must end. */
+  readonly stop: AbortSignal;
+  isOver(): boolean;
+  /** Somebody else has the run, or nobody: it is not given back. */
+  over(): void;
+  /** The segment cannot go on, and gives the run back. */
+  fail(error: unknown): void;
+  readonly failure: unknown;
+}
+
+export function createTenure(signal: AbortSignal): Tenure {
+  const ending = new AbortController();
+  let isOver = false;
+  let failure: unknown = null;
+  return {
+    stop: AbortSignal.any([signal, ending.signal]),
+    isOver: () => isOver || signal.reason instanceof Fenced,
+    over() {
+      isOver = true;
+      ending.abort();
+    },
+    fail(error) {
+      failure ??= error;
+      ending.abort();
+    },
+    get failure() {
+      return failure;
+    },
+  };
+}

@@ -1,0 +1,337 @@
+import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { systemActor, type EventData, type Json, type RunAgent, type Tool } from '@fermata/protocol';
+import {
+  createMemoryStore,
+  type MemoryRun,
+  type MemoryStore,
+} from '../../../../test/world/memory-committer.ts';
+import type { StepFailure } from '../agent/failure.ts';
+import type { ModelAnswer, ModelOutcome, ModelRequest } from '../agent/models/model-request.ts';
+import { resolvedTool, type ResolvedTool } from '../agent/tools/resolved-tool.ts';
+import type { ToolOutcome } from '../agent/tools/tool-outcome.ts';
+import type { ToolCall } from '../agent/tools/toolbox.ts';
+import type { Command, Commands } from '../engine/commands.ts';
+import { Fenced } from '../engine/errors.ts';
+import { createSegmentRunner, type SegmentRunner } from './segment.ts';
+import type { ClaimedRun, SegmentClock, SegmentDeps } from './segment-ports.ts';
+
+export const ANNA = { type: 'principal', id: 'anna', name: 'Anna' } as const;
+
+/** Virtual time: `run` lets it jump to the next sleeper whenever nothing else can happen. */
+export interface TestClock extends SegmentClock {
+  /** Jumps to the next sleeper. False when nobody sleeps. */
+  advance(): boolean;
+  run<T>(work: Promise<T>): Promise<T>;
+  /** Lets everything happen that needs no time. */
+  settle(): Promise<void>;
+}
+
+export function createTestClock(startMs = Date.parse('2026-01-01T00:00:00Z')): TestClock {
+  let nowMs = startMs;
+  const sleepers = new Set<{ atMs: number; wake: () => void }>();
+
+  function advance(): boolean {
+    const next = [...sleepers].sort((a, b) => a.atMs - b.atMs)[0];
+    if (next === undefined) return false;
+    nowMs = Math.max(nowMs, next.atMs);
+    next.wake();
+    return true;
+  }
+
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < 12; turn += 1) await setImmediate();
+  }
+
+  return {
+    now: () => nowMs,
+    sleep(ms, signal) {
+      return new Promise((resolve) => {
+        if (signal.aborted) return void resolve();
+        const sleeper = {
+          atMs: nowMs + ms,
+          wake: () => {
+            sleepers.delete(sleeper);
+            signal.removeEventListener('abort', sleeper.wake);
+            resolve();
+          },
+        };
+        sleepers.add(sleeper);
+        signal.addEventListener('abort', sleeper.wake, { once: true });
+      });
+    },
+    advance,
+    settle,
+    async run(work) {
+      let isDone = false;
+      const done = (): void => {
+        isDone = true;
+      };
+      work.then(done, done);
+      for (let idle = 0; ;) {
+        await settle();
+        if (isDone) return await work;
+        idle = advance() ? 0 : idle + 1;
+        if (idle > 50) throw new Error('stuck: nothing happens any more and nobody sleeps');
+      }
+    },
+  };
+}
+
+export type ModelScript = (request: ModelRequest, calls: number) => ModelOutcome | Promise<ModelOutcome>;
+export type ToolScript = (call: ToolCall, requests: number) => ToolOutcome | Promise<ToolOutcome>;
+
+export interface TestTool extends Partial<Pick<Tool, 'approval' | 'afterCrash' | 'deadline' | 'onExpire'>> {
+  name: string;
+  type?: Tool['type'];
+  inputSchema?: Tool['inputSchema'];
+  opensWait?: boolean;
+  timeoutMs?: number;
+  handler?: ToolScript;
+}
+
+export interface TestWorld {
+  clock: TestClock;
+  store: MemoryStore;
+  runner: SegmentRunner;
+  /** How often each idempotency key was requested, and how often it had an effect (at most once). */
+  requests: Map<string, number>;
+  effects: Map<string, number>;
+  prompts: ModelRequest[];
+  logged: { level: string; message: string }[];
+  start(agent?: Partial<RunAgent>, created?: Partial<EventData<'run.created'>>): MemoryRun;
+  claim(run: MemoryRun): Promise<ClaimedRun | null>;
+  /** One segment, with the fences and hints of an executor. */
+  segment(run: MemoryRun, claimed: ClaimedRun): TestSegment;
+  /** Segment after segment until the run is not due any more. */
+  drive(run: MemoryRun): Promise<void>;
+  send(run: MemoryRun, ...commands: Command[]): Promise<void>;
+  /** The process that drives the run has died: its segment never commits again. */
+  adopt(run: MemoryRun): Promise<void>;
+  types(run: MemoryRun): string[];
+}
+
+export interface TestSegment {
+  done: Promise<void>;
+  drain(): void;
+  /** The drain limit has passed. */
+  abort(): void;
+}
+
+export interface TestWorldOptions {
+  model: ModelScript;
+  tools?: TestTool[];
+  deps?: Partial<SegmentDeps>;
+  /** How a segment learns what others commit: at once, by hint, or not at all. */
+  hints?: 'events' | 'hint' | 'none';
+}
+
+export function createTestWorld(options: TestWorldOptions): TestWorld {
+  const clock = createTestClock();
+  const store = createMemoryStore(clock.now);
+  const { requests, effects, prompts, logged } = {
+    requests: new Map<string, number>(),
+    effects: new Map<string, number>(),
+    prompts: [] as ModelRequest[],
+    logged: [] as { level: string; message: string }[],
+  };
+  const tools = (options.tools ?? []).map(toTool);
+  let calls = 0;
+
+  async function callTool(call: ToolCall): Promise<ToolOutcome> {
+    const { idempotencyKey: key, tool } = call;
+    requests.set(key, (requests.get(key) ?? 0) + 1);
+    effects.set(key, 1);
+    const handler = options.tools?.find((candidate) => candidate.name === tool.name)?.handler;
+    return (
+      (await handler?.(call, requests.get(key) ?? 0)) ?? { kind: 'completed', output: `${tool.name} done` }
+    );
+  }
+
+  const log = (level: string) => (_fields: object, message: string) => void logged.push({ level, message });
+  const deps: SegmentDeps = {
+    committer: store,
+    events: store.events,
+    snapshots: store.snapshots,
+    runs: store.runs,
+    blobs: store.blobs,
+    models: {
+      resolve: (name) =>
+        name.startsWith('script/')
+          ? { ok: true, provider: 'script', model: name.slice(7) }
+          : { ok: false, code: 'provider_not_configured', message: `nobody answers for ${name}` },
+      call: async (request) => {
+        prompts.push(request);
+        calls += 1;
+        return await options.model(request, calls);
+      },
+    },
+    openToolbox: () => ({
+      resolve: async () => ({ ok: true, tools }),
+      callTool,
+      [Symbol.asyncDispose]: async () => undefined,
+    }),
+    openSecrets: () => ({}),
+    isPresent: () => true,
+    priceOf: () => null,
+    clock,
+    log: { info: log('info'), warn: log('warn'), error: log('error') },
+    ...options.deps,
+  };
+  const runner = createSegmentRunner(deps);
+
+  async function claim(run: MemoryRun): Promise<ClaimedRun | null> {
+    const { runId, organizationId } = run.state;
+    const { claim: taken, dueAt } = run.dispatch;
+    if (taken !== null || dueAt === null) return null;
+    const executorId = randomUUID();
+    const token = `${executorId}:${randomUUID()}`;
+    const result = await store.commit({
+      runId,
+      organizationId: null,
+      commands: [{ type: 'claim', by: systemActor('driver') }],
+      take: { executorId, claim: token, epoch: run.dispatch.epoch },
+    });
+    return { runId, organizationId, epoch: result.dispatch.epoch, claim: token, state: result.state };
+  }
+
+  function segment(run: MemoryRun, claimed: ClaimedRun): TestSegment {
+    const fence = new AbortController();
+    const drain = new AbortController();
+    const hints = options.hints ?? 'events';
+    const isMine = (): boolean =>
+      run.dispatch.claim === claimed.claim && run.dispatch.epoch === claimed.epoch;
+    const stop = store.onCommitted((committed) => {
+      if (committed === run && !isMine() && hints === 'events') fence.abort(new Fenced());
+    });
+    const done = runner.run(claimed, fence.signal, {
+      drain: drain.signal,
+      onCommit: (listener) =>
+        store.onCommitted((committed, events) => {
+          if (committed !== run || hints === 'none') return;
+          listener(hints === 'events' ? structuredClone(events) : null);
+        }),
+    });
+    return {
+      done: done.finally(stop),
+      drain: () => drain.abort(),
+      abort: () => fence.abort(new Error('the drain limit has passed')),
+    };
+  }
+
+  async function drive(run: MemoryRun): Promise<void> {
+    for (let segments = 0; run.dispatch.dueAt !== null; segments += 1) {
+      if (segments > 100) throw new Error('the run is claimed again and again');
+      const claimed = await claim(run);
+      if (claimed === null) throw new Error('the run is driven already');
+      await clock.run(segment(run, claimed).done);
+    }
+  }
+
+  async function send(run: MemoryRun, ...commands: Command[]): Promise<void> {
+    await store.commit({ runId: run.state.runId, organizationId: 1, commands });
+  }
+
+  return {
+    clock,
+    store,
+    runner,
+    requests,
+    effects,
+    prompts,
+    logged,
+    start: (agent, created) => store.create({ agent: agent ?? {}, created: created ?? {} }),
+    claim,
+    segment,
+    drive,
+    send,
+    adopt: (run) => send(run, { type: 'adopt', executorId: null, reason: 'dead' }),
+    types: (run) => run.events.map((event) => event.type),
+  };
+}
+
+function toTool(tool: TestTool): ResolvedTool {
+  const opensWait = tool.opensWait ?? (tool.type === 'client' || tool.type === 'builtin');
+  return resolvedTool({
+    name: tool.name,
+    description: undefined,
+    inputSchema: tool.inputSchema,
+    type: tool.type ?? 'http',
+    approval: tool.approval,
+    afterCrash: tool.afterCrash,
+    isHarmless: false,
+    timeoutMs: tool.timeoutMs ?? 60_000,
+    deadline: tool.deadline,
+    onExpire: tool.onExpire,
+    target: opensWait
+      ? { kind: 'wait' }
+      : { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
+  });
+}
+
+/** An answer of a model. */
+export function says(text: string, ...toolCalls: { tool: string; args?: Json }[]): ModelAnswer {
+  return {
+    ok: true,
+    parts: text === '' ? [] : [{ type: 'text', text }],
+    toolCalls: toolCalls.map(({ tool, args }, index) => ({
+      providerCallId: `p${index + 1}`,
+      tool,
+      args: args ?? {},
+    })),
+    finishReason: toolCalls.length > 0 ? 'tool-calls' : 'stop',
+    usage: { inputTokens: 10, outputTokens: 5 },
+  };
+}
+
+export function fails(failure: StepFailure): ModelOutcome {
+  return { ok: false, failure };
+}
+
+/** The answer of a person to the run's only open wait. */
+export function answering(
+  run: MemoryRun,
+  answer: Commands['answer']['answer'],
+  waitId = run.state.waits[0]?.id ?? '',
+): Command {
+  const digest = run.state.waits.find((wait) => wait.id === waitId)?.digest;
+  return {
+    type: 'answer',
+    by: ANNA,
+    role: 'operator',
+    via: 'native',
+    target: { waitId },
+    answer:
+      answer.decision !== undefined && digest !== null && digest !== undefined
+        ? { digest, ...answer }
+        : answer,
+    digest: 'required',
+  };
+}
+
+export function pausing(at: 'checkpoint' | 'now', hold = 'operator'): Command {
+  return { type: 'pause', by: ANNA, reason: null, hold, at, stopClock: true };
+}
+
+export function resuming(): Command {
+  return { type: 'resume', by: ANNA, reason: null, hold: null, limits: null, model: null };
+}
+
+export function messaging(text: string, onWaiting: 'queue' | 'supersede' | null = null): Command {
+  return {
+    type: 'message',
+    by: ANNA,
+    messageId: null,
+    role: 'user',
+    parts: [{ type: 'text', text }],
+    onWaiting,
+    resume: false,
+    reopen: false,
+    model: null,
+    reason: null,
+  };
+}
+
+export function cancelling(): Command {
+  return { type: 'cancel', by: ANNA, reason: null };
+}

@@ -1,0 +1,111 @@
+import { EngineError } from '../engine/errors.ts';
+import { UnknownEvent } from '../eventlog/known-event.ts';
+import { lastAssistantText, outputOf } from './acts/run-output.ts';
+import { modelTurn } from './acts/model-turn.ts';
+import { toolCalls } from './acts/tool-calls.ts';
+import { nextAct, type Act } from './next-act.ts';
+import { runFields, type Segment } from './segment-context.ts';
+import { delayAfterFailure, giveBack, type GiveBack } from './segment-give-back.ts';
+import { watchActiveTime } from './segment-limits.ts';
+import { openSegment } from './segment-open.ts';
+import type { ClaimedRun, SegmentControl, SegmentDeps } from './segment-ports.ts';
+import { saveSnapshotWhenDue } from './segment-snapshot.ts';
+import { createTenure } from './segment-tenure.ts';
+
+export interface SegmentRunner {
+  /**
+   * Drives a claimed run until it parks, ends, is taken away, or is given back. Never rejects. `signal`: the segment
+   * is fenced (its reason then is `Fenced`), or the drain limit has passed.
+   */
+  run(claimed: ClaimedRun, signal: AbortSignal, control: SegmentControl): Promise<void>;
+}
+
+/** Drives runs: one `run` call is one segment. */
+export function createSegmentRunner(deps: SegmentDeps): SegmentRunner {
+  return { run: (claimed, signal, control) => runSegment(deps, claimed, signal, control) };
+}
+
+/** Acts in a row that changed nothing, after which the run is given back: it would go on for ever. */
+const FRUITLESS_ACTS = 5;
+const UNKNOWN_VERSION_DELAY_MS = 5_000;
+
+async function runSegment(
+  deps: SegmentDeps,
+  claimed: ClaimedRun,
+  signal: AbortSignal,
+  control: SegmentControl,
+): Promise<void> {
+  const tenure = createTenure(signal);
+  let back: GiveBack = { reason: 'drain', afterMs: 0 };
+  try {
+    const opened = await openSegment(deps, claimed, tenure, control);
+    if (opened !== null) {
+      await using closing = opened;
+      await drive(closing.segment);
+    }
+    if (tenure.failure !== null) throw tenure.failure;
+  } catch (error) {
+    back = await afterError(deps, claimed, error);
+  }
+  if (!tenure.isOver()) await giveBack(deps, claimed, back);
+}
+
+async function afterError(deps: SegmentDeps, claimed: ClaimedRun, error: unknown): Promise<GiveBack> {
+  if (error instanceof UnknownEvent) {
+    deps.log.warn({ ...runFields(claimed), error }, 'a run of a newer version is given back');
+    return { reason: 'unknown_version', afterMs: UNKNOWN_VERSION_DELAY_MS };
+  }
+  const isOutage = error instanceof EngineError && error.code === 'unavailable';
+  const fields = { ...runFields(claimed), error };
+  if (isOutage) deps.log.warn(fields, 'a segment could not go on without the database');
+  else deps.log.error(fields, 'a segment failed');
+  return { reason: 'drain', afterMs: await delayAfterFailure(deps, claimed) };
+}
+
+/** Decide, act, commit, until there is nothing more to do here. */
+async function drive(segment: Segment): Promise<void> {
+  const { log, stop, drain } = segment;
+  const stopWatching = watchActiveTime(segment);
+  try {
+    let fruitless = 0;
+    while (!stop.aborted && !drain.aborted) {
+      const before = log.state.head;
+      const goesOn = await perform(segment, nextAct(log.state));
+      if (!goesOn) return;
+      fruitless = log.state.head > before ? 0 : fruitless + 1;
+      if (fruitless >= FRUITLESS_ACTS && !stop.aborted) throw new Error('the segment makes no progress');
+      saveSnapshotWhenDue(segment);
+    }
+  } finally {
+    stopWatching();
+  }
+}
+
+/** False: this segment is done with the run. */
+async function perform(segment: Segment, act: Act): Promise<boolean> {
+  switch (act.kind) {
+    case 'turn':
+      await modelTurn(segment, act);
+      return true;
+    case 'calls':
+      await toolCalls(segment);
+      return true;
+    case 'finish':
+      await finish(segment);
+      return true;
+    case 'park':
+    case 'give_back':
+      return false;
+  }
+}
+
+/** The last answer was committed while something stood in the way, which is gone. */
+async function finish(segment: Segment): Promise<void> {
+  const result = outputOf(lastAssistantText(segment.log.messages()), segment.agent.output);
+  const outcome = await segment.commit([
+    result.ok
+      ? { type: 'finish', output: result.output }
+      : { type: 'fail', error: { code: 'invalid_output', message: result.problem } },
+  ]);
+  if (outcome.kind === 'refused') throw outcome.error;
+}
