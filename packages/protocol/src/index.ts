@@ -17,6 +17,7 @@ export * from './api/answer-wait.ts';
 export * from './api/assign-wait.ts';
 export * from './api/cancel-run.ts';
 export * from './api/changed.ts';
+export * from './api/components.ts';
 export * from './api/create-agent.ts';
 export * from './api/create-key.ts';
 export * from './api/create-principal.ts';

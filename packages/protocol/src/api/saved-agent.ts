@@ -5,8 +5,9 @@ import { idParameter } from './parameter.ts';
 export const agentParamsSchema = z.object({ agentId: idParameter('Agent id') });
 
 /** A saved agent. Each change makes a new version; a run keeps the version that it started with. */
-export const savedAgentSchema = agentFieldsSchema
-  .extend({
+export const savedAgentSchema = z
+  .object({
+    ...agentFieldsSchema.shape,
     id: z.string().describe('Id, agent_…'),
     name: z.string().describe('Name'),
     version: z.number().int().describe('Version, from 1'),

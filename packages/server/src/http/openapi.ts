@@ -1,4 +1,11 @@
-import { ERROR_CODES, problemSchema, type ErrorCode, type Json, type JsonObject } from '@fermata/protocol';
+import {
+  ERROR_CODES,
+  jsonObjectSchema,
+  problemSchema,
+  type ErrorCode,
+  type Json,
+  type JsonObject,
+} from '@fermata/protocol';
 import { z } from 'zod';
 import { errorsOf, type Operation, type ReplySpec } from './route.ts';
 
@@ -64,7 +71,7 @@ const LAST_EVENT_ID: OpenApiParameter = {
 export function buildOpenApi(source: OpenApiSource): OpenApiDocument {
   const schemas: Record<string, Json> = {};
   const convert = (schema: z.ZodType, io: 'input' | 'output'): JsonObject => toComponent(schema, io, schemas);
-  convert(problemSchema, 'output');
+  convert(problemSchema, 'input');
   const paths: OpenApiDocument['paths'] = {};
   for (const operation of source.operations) {
     const path = (paths[operation.path] ??= {});
@@ -157,10 +164,9 @@ function responsesOf(
   const responses: Record<string, Json> = {};
   for (const [status, reply] of Object.entries(replies)) {
     const content: JsonObject = {};
-    if (reply.schema !== undefined) content['application/json'] = { schema: convert(reply.schema, 'output') };
+    if (reply.schema !== undefined) content['application/json'] = { schema: convert(reply.schema, 'input') };
     if (reply.mediaType !== undefined) content[reply.mediaType] = { schema: {} };
-    if (reply.stream !== undefined)
-      content['text/event-stream'] = { schema: convert(reply.stream, 'output') };
+    if (reply.stream !== undefined) content['text/event-stream'] = { schema: convert(reply.stream, 'input') };
     responses[status] = {
       description: reply.description,
       ...(Object.keys(content).length > 0 && { content }),
@@ -186,10 +192,9 @@ function toComponent(schema: z.ZodType, io: 'input' | 'output', schemas: Record<
     io,
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
-      // A reply says which members exist; a client that is older than the server must not refuse new ones.
-      if (io === 'output' && zodSchema._zod.def.type === 'object' && !isStrict(zodSchema)) {
-        delete jsonSchema.additionalProperties;
-      }
+      if (isMadeFrom(zodSchema, jsonObjectSchema)) jsonSchema.type = 'object';
+      // The format says it; the pattern beside it is a page long.
+      if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },
@@ -206,8 +211,12 @@ function toComponent(schema: z.ZodType, io: 'input' | 'output', schemas: Record<
   return { $ref: `#/components/schemas/${id}` };
 }
 
-function isStrict(schema: z.core.$ZodType): boolean {
-  return schema instanceof z.ZodObject && schema.def.catchall instanceof z.ZodNever;
+/** True for the schema itself and for what `describe` and `meta` made of it. */
+function isMadeFrom(schema: z.core.$ZodType, origin: z.core.$ZodType): boolean {
+  for (let one: z.core.$ZodType | undefined = schema; one !== undefined; one = one._zod.parent) {
+    if (one === origin) return true;
+  }
+  return false;
 }
 
 function withoutId(definition: JsonObject): JsonObject {

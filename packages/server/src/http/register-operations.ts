@@ -124,7 +124,9 @@ function checkRequest(
   const params = operation.params === undefined ? {} : parsePathParameters(operation, request.params);
   const query = parseRequest(operation.query ?? NO_QUERY, queryMembers(request.query), 'query');
   const body =
-    operation.body === undefined ? undefined : parseRequest(operation.body, request.body ?? {}, 'body');
+    operation.body === undefined
+      ? undefined
+      : parseRequest(operation.body, request.body === undefined ? {} : request.body, 'body');
   const keyed = keyedRequest(app, operation, caller, request);
   const { traceparent } = request.headers;
   return {

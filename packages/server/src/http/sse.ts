@@ -146,7 +146,7 @@ export function sseFrame(event: string, data: unknown, id?: string | number): st
 
 /** True when the request prefers a stream over JSON. */
 export function wantsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes('text/event-stream')) return false;
+  if (accept === undefined || !/text\/event-stream/i.test(accept)) return false;
   const ranges = accept.split(',').map((range, index) => ({ ...parseRange(range), index }));
   const stream = ranges.find((range) => range.type === 'text/event-stream');
   const json = ranges.find((range) => range.type === 'application/json');

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { actorSchema } from '../actor.ts';
+import {
+  agentFieldsSchema,
+  approvalPolicySchema,
+  deadlineStepSchema,
+  httpToolSchema,
+  mcpServerSchema,
+  ruleConditionSchema,
+  ruleSchema,
+  scriptTurnSchema,
+  toolSchema,
+} from '../agent.ts';
+import { partSchema } from '../content.ts';
+import { checkpointSchema, eventTypeSchema, holdSchema, runErrorSchema } from '../event.ts';
+import { limitsSchema } from '../limits.ts';
+import { usageSchema } from '../run.ts';
+import { roleSchema, runStatusSchema } from '../status.ts';
+import { transcriptCallSchema, transcriptMessageSchema } from '../transcript.ts';
+import { answerBodySchema, openWaitSchema, resolutionSchema } from '../wait.ts';
+import { changedSchema } from './changed.ts';
+import { messageInputSchema } from './message-input.ts';
+
+/** Names of shapes that many operations share, so that documents made from the schemas refer to them. */
+export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
+  Actor: actorSchema,
+  AgentFields: agentFieldsSchema,
+  Answer: answerBodySchema,
+  ApprovalPolicy: approvalPolicySchema,
+  Changed: changedSchema,
+  Checkpoint: checkpointSchema,
+  DeadlineStep: deadlineStepSchema,
+  EventType: eventTypeSchema,
+  Hold: holdSchema,
+  HttpTool: httpToolSchema,
+  Limits: limitsSchema,
+  McpServer: mcpServerSchema,
+  Message: transcriptMessageSchema,
+  MessageInput: messageInputSchema,
+  OpenWait: openWaitSchema,
+  Part: partSchema,
+  Resolution: resolutionSchema,
+  Role: roleSchema,
+  Rule: ruleSchema,
+  RuleCondition: ruleConditionSchema,
+  RunError: runErrorSchema,
+  RunStatus: runStatusSchema,
+  ScriptTurn: scriptTurnSchema,
+  Tool: toolSchema,
+  ToolCall: transcriptCallSchema,
+  Usage: usageSchema,
+};
+
+for (const [id, schema] of Object.entries(COMPONENTS)) {
+  z.globalRegistry.add(schema, { ...schema.meta(), id });
+}
