@@ -304,7 +304,16 @@ export const EVENT_DATA = {
   }),
   'segment.returned': z.object({
     reason: z
-      .enum(['pause_now', 'cancelled', 'reported', 'failed', 'drain', 'unknown_version', 'orphaned'])
+      .enum([
+        'pause_now',
+        'cancelled',
+        'reported',
+        'failed',
+        'drain',
+        'unknown_version',
+        'orphaned',
+        'forked',
+      ])
       .describe('Why it was given back'),
   }),
   'tree.paused': z.object({ runs: z.number().int().describe('Runs in the tree') }),

@@ -116,6 +116,8 @@ export interface Commands {
   adopt: { executorId: string | null; reason: 'dead' | 'orphaned' };
   /** The outcome of a call that came under an old claim. */
   lateOutcome: { callId: string; tool: string; outcome: { output: Json } | { error: RunError } };
+  /** A fork that has just been copied: nothing is in flight, holds are released, open waits get new ids. */
+  branch: { by: Actor; reason: string | null; waits: { replaces: string; body: WaitBody }[] };
   childChanged: EventData<'child.changed'>;
   childFinished: EventData<'child.finished'>;
 }

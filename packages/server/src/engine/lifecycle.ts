@@ -1,6 +1,7 @@
 import type { RunStatus } from '@fermata/protocol';
 import type { CommandOf, CommandType } from './commands.ts';
 import { answer } from './deciders/answers.ts';
+import { branch } from './deciders/branch.ts';
 import * as driving from './deciders/driving.ts';
 import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
@@ -61,6 +62,7 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   snooze: row(upkeep.snooze, upkeep.snooze),
   expire: row(upkeep.expire, unchanged),
   exhaust: row(upkeep.exhaust, unchanged),
+  branch: row(branch, upkeep.late),
   lateOutcome: row(upkeep.lateOutcome, upkeep.lateOutcome),
   childChanged: row(upkeep.childChanged, upkeep.childChanged),
   childFinished: row(upkeep.childFinished, upkeep.childFinished),

@@ -345,7 +345,7 @@ class Batch {
   ): void {
     const { waitId, callId, resolution } = event.data;
     const state = event.type.slice('wait.'.length) as 'resolved' | 'expired' | 'superseded' | 'cancelled';
-    this.#writes.closed.push({ id: waitId, state, resolution });
+    this.#writes.closed.push({ id: waitId, runId: run.state.runId, state, resolution });
     const fact = run.waits.find((known) => known.wait.id === waitId);
     if (fact === undefined) return;
     fact.wait = {

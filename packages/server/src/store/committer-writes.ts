@@ -32,7 +32,7 @@ export interface BatchWrites {
     deadlineAt: string | null;
     remainingMs: number | null;
   }[];
-  closed: { id: string; state: Wait['state']; resolution: Resolution }[];
+  closed: { id: string; runId: string; state: Wait['state']; resolution: Resolution }[];
   /** Open waits whose clock, assignee or snooze has changed. */
   moved: {
     id: string;
@@ -108,7 +108,7 @@ export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriv
   return last?.command ?? '';
 }
 
-function insertEvents(sql: Sql, events: readonly PlacedEvent[]): PromiseLike<unknown> {
+export function insertEvents(sql: Sql, events: readonly PlacedEvent[]): PromiseLike<unknown> {
   return sql`
     insert into events (run_id, seq, type, at, v, data)
     select run_id, seq, type, at, v, data::json from unnest(
@@ -145,7 +145,7 @@ function deadlineOf(state: RunState): string | null {
   return state.finishedAt === null ? (state.limits.deadlineAt ?? null) : null;
 }
 
-function insertRuns(sql: Sql, created: BatchWrites['created']): PromiseLike<unknown>[] {
+export function insertRuns(sql: Sql, created: BatchWrites['created']): PromiseLike<unknown>[] {
   const runs = created.map(({ run, number, at }) => {
     const fields = run.created;
     return {
@@ -255,17 +255,19 @@ function moveWaits(sql: Sql, moved: BatchWrites['moved']): PromiseLike<unknown> 
     where waits.id = u.id`;
 }
 
+// The run is named too: the log of a fork closes the waits of its original, whose rows are not the fork's.
 function closeWaits(sql: Sql, closed: BatchWrites['closed']): PromiseLike<unknown> {
   return sql`
     update waits set state = u.state, resolution = u.resolution::json, closed_at = u.at, deadline_at = null,
       remaining_ms = null, clock_stopped = false
     from unnest(
       ${closed.map((wait) => wait.id)}::text[],
+      ${plainArray(closed.map((wait) => wait.runId))}::uuid[],
       ${closed.map((wait) => wait.state)}::text[],
       ${closed.map((wait) => JSON.stringify(wait.resolution))}::text[],
       ${closed.map((wait) => wait.resolution.at)}::timestamptz[]
-    ) as u (id, state, resolution, at)
-    where waits.id = u.id and waits.state = 'open'`;
+    ) as u (id, run_id, state, resolution, at)
+    where waits.id = u.id and waits.run_id = u.run_id and waits.state = 'open'`;
 }
 
 function insertEarly(sql: Sql, early: BatchWrites['early']): PromiseLike<unknown> {

@@ -1,0 +1,217 @@
+import { isTerminal, systemActor, type RunAgent, type RunEvent, type WaitBody } from '@fermata/protocol';
+import { apply } from './apply.ts';
+import type { Command } from './commands.ts';
+import type { CommitPort, CommitResult, NewRun } from './commit.ts';
+import { decide } from './decide.ts';
+import { EngineError } from './errors.ts';
+import type { AddressedAnswer, RunsFacade } from './facade.ts';
+import type { EventReads, RunReads } from './ports.ts';
+import { answerCommand, commitOptions, messageCommand, runOf } from './run-commands.ts';
+import type { RunState } from './state.ts';
+
+/** What is written in the copying transaction. */
+export interface ForkCopy {
+  run: NewRun;
+  fromRunId: string;
+  /** Events 2 … `through` are copied under the same seqs. */
+  through: number;
+  /** Follow the copied ones: the hold that stands until the fork is complete. */
+  events: RunEvent[];
+  state: RunState;
+}
+
+export interface ForkPorts {
+  committer: CommitPort;
+  reads: Pick<RunReads, 'byId' | 'definition'>;
+  events: Pick<EventReads, 'page'>;
+  copies: {
+    drawNumber(): Promise<number>;
+    /** One transaction. */
+    write(copy: ForkCopy, number: number): Promise<void>;
+  };
+  newRunId(): string;
+  newWaitId(): string;
+  reseal(sealed: string, fromRunId: string, toRunId: string): string;
+  now(): string;
+}
+
+interface Copied {
+  state: RunState;
+  /** Bodies of the waits that are open there. */
+  waits: WaitBody[];
+}
+
+const PAGE = 500;
+
+/** Forks: a new run from the log of another up to a checkpoint; the original is not touched. */
+export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
+  return {
+    async fork(caller, runId, request, options) {
+      const original = await ports.reads.byId(caller.organizationId, runId);
+      const definition = original === null ? null : await ports.reads.definition(original.id);
+      if (original === null || definition === null)
+        throw new EngineError('not_found', 'there is no such run');
+      const log = await readLog(ports, original.id, original.head);
+      const through = await forkPoint(log, request.at, original.head);
+      const forkId = ports.newRunId();
+      const number = await ports.copies.drawNumber();
+      const [first] = log;
+      if (first?.type !== 'run.created')
+        throw new Error(`the log of ${runId} does not begin with run.created`);
+      const base: RunAgent | null = first.data.agent;
+      const agent =
+        request.agent === undefined || base === null
+          ? base
+          : {
+              ...base,
+              ...request.agent,
+              id: null,
+              version: null,
+              name: request.agent.name ?? base.name,
+              model: request.agent.model ?? base.model,
+            };
+      const created: NewRun['created'] = {
+        ...first.data,
+        by: caller.actor,
+        origin: caller.via,
+        key: null,
+        agent,
+        parent: null,
+        face: null,
+        startAt: null,
+        forkedFrom: { runId: original.id, seq: through },
+      };
+      const { secrets } = definition;
+      const run: NewRun = {
+        runId: forkId,
+        created,
+        secrets: secrets === null ? null : ports.reseal(secrets, original.id, forkId),
+      };
+      const at = ports.now();
+      const copied = foldCopy(log, through, {
+        runId: forkId,
+        seq: 1,
+        type: 'run.created',
+        at: first.at,
+        v: first.v,
+        data: { ...created, number },
+      });
+      const { state, events } = decide(copied.state, [HOLD], at, NO_FACTS);
+      await ports.copies.write({ run, fromRunId: original.id, through, events, state }, number);
+      const reason = request.reason ?? null;
+      const waits = copied.waits.map((body) => ({
+        replaces: body.id,
+        body: { ...body, id: ports.newWaitId() },
+      }));
+      const commands: Command[] = [
+        { type: 'branch', by: caller.actor, reason, waits },
+        ...(request.answers ?? []).map((answer) => answerCommand(caller, renamed(answer, waits))),
+        ...(request.messages ?? []).map((message) =>
+          messageCommand(caller, { ...message, onWaiting: 'supersede' }),
+        ),
+      ];
+      const reply = (result: CommitResult): { run: ReturnType<typeof runOf>; created: boolean } => ({
+        run: runOf(result),
+        created: true,
+      });
+      const result = await ports.committer.commit({
+        runId: forkId,
+        organizationId: caller.organizationId,
+        commands,
+        view: true,
+        ...commitOptions(options, reply),
+      });
+      return reply(result);
+    },
+  };
+}
+
+const HOLD: Command = {
+  type: 'pause',
+  by: systemActor('fork'),
+  reason: 'the fork is not complete',
+  hold: 'policy',
+  at: 'now',
+  stopClock: true,
+};
+
+const NO_FACTS = {
+  driven: false,
+  attempts: 0,
+  epoch: 0,
+  closed: [],
+  early: [],
+  known: new Map(),
+  record: null,
+};
+
+/** An answer that names a wait of the original means its copy. */
+function renamed(
+  answer: AddressedAnswer,
+  waits: readonly { replaces: string; body: WaitBody }[],
+): AddressedAnswer {
+  const copy = waits.find((wait) => wait.replaces === answer.waitId);
+  return copy === undefined ? answer : { ...answer, waitId: copy.body.id };
+}
+
+/** The log without its deltas, which no fold needs. */
+async function readLog({ events }: ForkPorts, runId: string, head: number): Promise<RunEvent[]> {
+  const log: RunEvent[] = [];
+  for (;;) {
+    const page = await events.page(runId, {
+      after: log.at(-1)?.seq ?? 0,
+      before: head + 1,
+      without: ['message.delta', 'tool.output'],
+      limit: PAGE,
+    });
+    log.push(...page);
+    if (page.length < PAGE) return log;
+  }
+}
+
+/** The last seq to copy: a seq, a checkpoint's label, or the end; never the event that ended the run. */
+async function forkPoint(
+  log: readonly RunEvent[],
+  at: number | string | undefined,
+  head: number,
+): Promise<number> {
+  const seq = at === undefined ? head : typeof at === 'number' ? at : labelledSeq(log, at);
+  if (seq === null || seq < 1 || seq > head) {
+    throw new EngineError('invalid_request', 'there is no such checkpoint', {
+      errors: [
+        {
+          path: 'at',
+          message: `expected a seq from 1 to ${head}, or turn-<n>/before-model, turn-<n>/before-tools`,
+        },
+      ],
+    });
+  }
+  const until = log.filter((event) => event.seq <= seq);
+  const last = until.findLast((event) => ENDINGS.has(event.type) || event.type === 'run.reopened');
+  return last !== undefined && last.type !== 'run.reopened' ? last.seq - 1 : seq;
+}
+
+const ENDINGS: ReadonlySet<string> = new Set(['run.succeeded', 'run.failed', 'run.cancelled']);
+
+function labelledSeq(log: readonly RunEvent[], label: string): number | null {
+  const [, turn, kind] = /^turn-(\d+)\/(before-model|before-tools)$/.exec(label) ?? [];
+  const type = kind === 'before-model' ? 'turn.started' : 'message.completed';
+  const event = log.find((candidate) => candidate.type === type && candidate.data.turn === Number(turn));
+  if (event === undefined || kind === undefined) return null;
+  return kind === 'before-model' ? event.seq - 1 : event.seq;
+}
+
+function foldCopy(log: readonly RunEvent[], through: number, created: RunEvent): Copied {
+  const forkId = created.runId;
+  let state = apply(null, created);
+  const bodies = new Map<string, WaitBody>();
+  for (const event of log.slice(1)) {
+    if (event.seq > through) break;
+    if (event.type === 'wait.opened') bodies.set(event.data.id, event.data);
+    state = apply(state, { ...event, runId: forkId });
+  }
+  state.head = through;
+  if (isTerminal(state.status))
+    throw new EngineError('invalid_request', 'the run has ended there; fork it earlier');
+  return { state, waits: state.waits.flatMap((wait) => bodies.get(wait.id) ?? []) };
+}

@@ -1,0 +1,47 @@
+import type { ForkPorts } from '../engine/fork.ts';
+import { UNDISPATCHED } from '../engine/dispatch.ts';
+import { insertEvents, insertRuns } from './committer-writes.ts';
+import type { Pool } from './pool.ts';
+
+/** Copies of logs: `insert … select` in a transaction of its own, so that no commit waits for a long log. */
+export function createForkCopies(pool: Pool): ForkPorts['copies'] {
+  return {
+    async drawNumber() {
+      const [row] = await pool.read(
+        (sql) => sql<{ number: number }[]>`select nextval('run_number') as number`,
+      );
+      if (row === undefined) throw new Error('no number was drawn for a fork');
+      return row.number;
+    },
+    async write({ run, fromRunId, through, events, state }, number) {
+      await pool.transaction(async (sql) => {
+        const at = state.at;
+        await Promise.all(insertRuns(sql, [{ run, number, state, dispatch: UNDISPATCHED, at }]));
+        const created = {
+          runId: run.runId,
+          seq: 1,
+          type: 'run.created' as const,
+          at,
+          v: 1,
+          data: { ...run.created, number },
+        };
+        const placed = [created, ...events].map((event) => ({ event, json: JSON.stringify(event.data) }));
+        await insertEvents(sql, placed);
+        await sql`
+          insert into events (run_id, seq, type, at, v, data)
+          select ${run.runId}, seq, type, at, v, data from events
+          where run_id = ${fromRunId} and seq between 2 and ${through}`;
+        await sql`
+          insert into run_keys (run_id, kind, key, seq)
+          select ${run.runId}, kind, key, seq from run_keys where run_id = ${fromRunId} and seq <= ${through}`;
+        await sql`
+          insert into early_answers
+          select ${run.runId}, call_id, kind, seq, answer, by, via, at from early_answers
+          where run_id = ${fromRunId} and seq <= ${through}`;
+        await sql`
+          insert into blob_references (organization_id, digest, run_id)
+          select organization_id, digest, ${run.runId} from blob_references where run_id = ${fromRunId}`;
+      });
+    },
+  };
+}
