@@ -143,12 +143,17 @@ export function createAnswerCollector(
       ok: true,
       parts,
       toolCalls,
-      finishReason: toolCalls.length > 0 && ending.reason === 'stop' ? 'tool-calls' : ending.reason,
+      finishReason: finishReasonOf(ending.reason, toolCalls),
       usage,
     };
   }
 
   return { add, finish };
+}
+
+/** Some servers end an answer with calls by `stop`, or by a word of their own. */
+function finishReasonOf(reason: FinishReason, toolCalls: readonly ModelToolCall[]): FinishReason {
+  return toolCalls.length > 0 && (reason === 'stop' || reason === 'other') ? 'tool-calls' : reason;
 }
 
 function partOf(block: Block, namespace: string): Part[] {

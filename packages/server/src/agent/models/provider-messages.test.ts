@@ -379,6 +379,47 @@ describe('what a model thought', () => {
     ]);
   });
 
+  it('comes back encrypted from OpenAI and is sent back before the call that it led to', async () => {
+    const reasoning = { type: 'reasoning', id: 'rs_1', encrypted_content: 'ZW5jcnlwdGVk', summary: [] };
+    const item = {
+      type: 'function_call',
+      id: 'fc_1',
+      call_id: 'call_a',
+      name: 'get_weather',
+      arguments: '{}',
+    };
+    const frames: [string, object][] = [
+      ['response.created', { response: { id: 'resp_1', created_at: 1, model: 'o3' } }],
+      ['response.output_item.added', { output_index: 0, item: { ...reasoning, encrypted_content: null } }],
+      ['response.output_item.done', { output_index: 0, item: reasoning }],
+      ['response.output_item.added', { output_index: 1, item: { ...item, arguments: '' } }],
+      ['response.output_item.done', { output_index: 1, item: { ...item, status: 'completed' } }],
+      ['response.completed', { response: { usage: { input_tokens: 1, output_tokens: 1 } } }],
+    ];
+    await using server = await startProviderServer(
+      sse(frames.map(([type, data]) => [type, { type, ...data }])),
+      sse(responsesFrames(['ok'], [])),
+    );
+    const models = modelsAt(server.url, 'responses');
+    const first = await models.call(modelRequest('openai/o3', { tools: [WEATHER] }).request);
+    if (!first.ok) throw new Error(JSON.stringify(first.failure));
+    const stored = JSON.parse(JSON.stringify(first.parts)) as Part[];
+    const messages = [userMessage('weather?'), assistantMessage(stored, [call('call_a', 'get_weather', {})])];
+    await models.call(modelRequest('openai/o3', { tools: [WEATHER], messages }).request);
+    const input = server.seen[1]?.body['input'] as {
+      type?: string;
+      role?: string;
+      encrypted_content?: string;
+    }[];
+    expect(input.map((entry) => entry.type ?? entry.role)).toEqual([
+      'user',
+      'reasoning',
+      'function_call',
+      'function_call_output',
+    ]);
+    expect(input[1]?.encrypted_content).toBe('ZW5jcnlwdGVk');
+  });
+
   it('is not sent to another provider', async () => {
     const signature = encodeSignature({ provider: 'anthropic', data: { signature: 'c2lnbmVk' } });
     const messages = [
