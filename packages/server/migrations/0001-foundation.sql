@@ -117,6 +117,9 @@ create table run_state (
 create index run_state_by_status on run_state (organization_id, status, number desc);
 create index run_state_due on run_state (due_at) where due_at is not null and claim is null;
 create index run_state_claimed on run_state (executor_id) where claim is not null;
+-- Room in an organization: how many of its runs are driven, and which wait, the oldest first.
+create index run_state_driven on run_state (organization_id) where claim is not null;
+create index run_state_without_room on run_state (organization_id, number) where due_at = 'infinity' and claim is null;
 create index run_state_deadline on run_state (deadline_at) where deadline_at is not null;
 
 create table events (
@@ -177,6 +180,7 @@ create table outbox (
   created_at timestamptz not null default now()
 );
 create index outbox_by_run on outbox (run_id, id);
+create index outbox_in_order on outbox (created_at, id);
 
 -- Client message ids and note keys: the same one again changes nothing.
 create table run_keys (
@@ -214,6 +218,7 @@ create table blob_references (
   run_id uuid not null,
   primary key (run_id, digest)
 );
+create index blobs_untouched on blobs (touched_at);
 create index blob_references_by_digest on blob_references (organization_id, digest);
 
 -- The folded transcript every so many turns: a cache; another fold version is ignored and refolded.

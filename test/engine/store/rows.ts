@@ -77,7 +77,6 @@ export async function insertRun(
     mode: 'managed',
     kind: 'agent',
     origin: 'native',
-    limits: {},
     metadata: {},
     created_at: '2026-01-02T03:04:05.000Z',
     ...columns,

@@ -1,0 +1,47 @@
+import type { Retention } from '../engine/ports.ts';
+import type { Pool } from './pool.ts';
+
+/** Deletes in slices, skipping what somebody else has locked. */
+export function createRetention(pool: Pool): Retention {
+  return {
+    async expiredReplies(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from replies where scope in (
+          select scope from replies where expires_at <= now() order by expires_at limit ${limit}
+          for update skip locked)`,
+      );
+      return deleted.count;
+    },
+    async expiredRecords(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from records where (organization_id, face, collection, id) in (
+          select organization_id, face, collection, id from records where expires_at <= now()
+          order by expires_at limit ${limit} for update skip locked)`,
+      );
+      return deleted.count;
+    },
+    async unusedBlobs(limit) {
+      // Put touches a blob before the commit that refers to it, and waits for a delete that is under way.
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from blobs where (organization_id, digest) in (
+          select organization_id, digest from blobs
+          where touched_at < now() - interval '24 hours' and not exists (
+            select from blob_references
+            where blob_references.organization_id = blobs.organization_id
+              and blob_references.digest = blobs.digest)
+          order by touched_at limit ${limit} for update skip locked)`,
+      );
+      return deleted.count;
+    },
+    async deadExecutors(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from executors where id in (
+          select id from executors
+          where dead_at < now() - interval '1 day' and worker_ids = '{}' and not exists (
+            select from run_state where run_state.claim is not null and run_state.executor_id = executors.id)
+          order by dead_at limit ${limit} for update skip locked)`,
+      );
+      return deleted.count;
+    },
+  };
+}
