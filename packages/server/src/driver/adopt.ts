@@ -19,7 +19,7 @@ export interface AdoptionOptions {
   metrics: Metrics;
   /** 500 ms unless given. */
   lookEveryMs?: number;
-  /** Others get this long to take their locks again after a restart of the database, ms. 5 s unless given. */
+  /** How long others get to take their locks again after what took them all, ms. 5 s unless given. */
   serverUpMs?: number;
 }
 
@@ -98,8 +98,13 @@ export class Adoption implements AsyncDisposable {
   }
 
   #mayConclude(look: PresenceLook): boolean {
-    if (!look.ownLockSeen || !this.#options.presence.isPresent(5000)) return false;
-    return this.#options.isEmbedded || look.serverUpMs >= (this.#options.serverUpMs ?? 5000);
+    const { presence, isEmbedded, serverUpMs = 5000 } = this.#options;
+    if (!look.ownLockSeen || !presence.isPresent(5000)) return false;
+    // Nobody else comes back to a database that is ours alone.
+    if (isEmbedded) return true;
+    const { recoveredAt } = presence;
+    if (recoveredAt !== null && performance.now() - recoveredAt < serverUpMs) return false;
+    return look.serverUpMs >= serverUpMs;
   }
 
   async #adopt({ runId, epoch, claim, executorId }: DispatchRow): Promise<boolean> {

@@ -1,7 +1,5 @@
-import { systemActor } from '@fermata/protocol';
 import type { CommitPort } from '../engine/commit.ts';
 import type { DispatchRow, SweepReads } from '../engine/ports.ts';
-import type { RunState } from '../engine/state.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { logUnexpected } from './claim-refusal.ts';
@@ -20,13 +18,11 @@ export interface ExecutorWatchOptions {
   orphanAfterMs?: number;
 }
 
-const BY = systemActor('driver');
 const PAGE = 500;
 
 /**
  * Once a second one query over the runs that this process has claimed: which were changed elsewhere without a hint,
- * which segments have lost their claim, which claims have lost their segment. And, without a query, which runs have
- * used up their active time.
+ * which segments have lost their claim, which claims have lost their segment.
  */
 export class ExecutorWatch implements AsyncDisposable {
   readonly #options: ExecutorWatchOptions;
@@ -64,7 +60,6 @@ export class ExecutorWatch implements AsyncDisposable {
     }
     for (const row of rows) executor.segmentOf(row.claim ?? '')?.onRow(row.head);
     await this.#adoptStrays(rows);
-    await this.#exhaustActiveTime();
   }
 
   async #adoptStrays(rows: readonly DispatchRow[]): Promise<void> {
@@ -97,25 +92,6 @@ export class ExecutorWatch implements AsyncDisposable {
       logUnexpected(logger, error, { runId }, 'a claim without a segment cannot be released');
     }
   }
-
-  async #exhaustActiveTime(): Promise<void> {
-    const { executor, committer, logger } = this.#options;
-    const over = executor.segments.filter((segment) => !segment.isReleased && hasUsedUp(segment.state));
-    await Promise.all(
-      over.map(async ({ runId, epoch, claim }) => {
-        try {
-          await committer.commit({
-            runId,
-            organizationId: null,
-            commands: [{ type: 'exhaust', by: BY, limit: 'maxActiveSeconds' }],
-            expect: { epoch, claim },
-          });
-        } catch (error) {
-          logUnexpected(logger, error, { runId }, 'a run past its active time cannot be stopped now');
-        }
-      }),
-    );
-  }
 }
 
 /** Every run that the executor has claimed. */
@@ -130,12 +106,4 @@ export async function claimedRuns(
     after = page.at(-1)?.runId;
     if (page.length < PAGE || after === undefined) return rows;
   }
-}
-
-function hasUsedUp(state: RunState): boolean {
-  const limit = state.limits.maxActiveSeconds ?? null;
-  if (limit === null || state.holds.some((hold) => hold.name === 'budget')) return false;
-  const isActive = state.status === 'running' || state.status === 'pausing';
-  const liveMs = isActive ? Math.max(0, Date.now() - Date.parse(state.statusSince)) : 0;
-  return state.usage.activeMs + liveMs - state.base.activeMs >= limit * 1000;
 }

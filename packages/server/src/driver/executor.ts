@@ -118,9 +118,10 @@ export class Executor implements CommitListener, AsyncDisposable {
     this.#roomFreed(null);
   }
 
+  /** A claim is driven once, and only when its room was kept: another call for it does nothing. */
   claimed(run: ClaimedRun): void {
-    if (this.#segments.has(run.claim)) return;
     const reservation = this.#reservations.get(run.claim);
+    if (reservation === undefined) return;
     this.#reservations.delete(run.claim);
     const { presence, logger, metrics, segments } = this.#options;
     if (!run.claim.startsWith(`${presence.current.executorId}:`)) {
@@ -129,9 +130,9 @@ export class Executor implements CommitListener, AsyncDisposable {
       this.#roomFreed(null);
       return;
     }
-    metrics.claimed(reservation?.source ?? 'commit');
+    metrics.claimed(reservation.source);
     const segment = new LiveSegment(run, {
-      isSuspect: reservation?.isSuspect ?? false,
+      isSuspect: reservation.isSuspect,
       drain: this.#drain.signal,
       dead: presence.current.dead,
     });

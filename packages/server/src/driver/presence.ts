@@ -16,6 +16,11 @@ export interface PresenceView {
   readonly current: Incarnation;
   /** The server has confirmed within `maxAgeMs` that this process holds its lock. */
   isPresent(maxAgeMs: number): boolean;
+  /**
+   * When the lock was had again after it was lost, by `performance.now()`; null when it never was. What took ours
+   * (a failover, a broken network) may have taken the others' too, and they need time to come back.
+   */
+  readonly recoveredAt: number | null;
 }
 
 export interface PresenceOptions {
@@ -49,6 +54,7 @@ export class Presence implements PresenceView, AsyncDisposable {
   #workerIds: { ids: readonly string[]; writtenFor: string | null } = { ids: [], writtenFor: null };
   #timer: NodeJS.Timeout | undefined;
   #wake: (() => void) | null = null;
+  #recoveredAt: number | null = null;
   #isClosed = false;
   readonly #loop: Promise<void>;
 
@@ -70,6 +76,10 @@ export class Presence implements PresenceView, AsyncDisposable {
 
   get current(): Incarnation {
     return this.#life;
+  }
+
+  get recoveredAt(): number | null {
+    return this.#recoveredAt;
   }
 
   isPresent(maxAgeMs: number): boolean {
@@ -153,6 +163,7 @@ export class Presence implements PresenceView, AsyncDisposable {
     while (!this.#isClosed) {
       try {
         if (await this.#tryAgain()) {
+          this.#recoveredAt = performance.now();
           const lostMs = Math.round(performance.now() - lostAt);
           logger.info({ executorId: this.#life.executorId, lostMs }, 'the presence lock is held again');
           return true;
