@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CommitPort } from '../engine/commit.ts';
 import type { CommandOf } from '../engine/commands.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -24,7 +23,7 @@ export async function recordLateOutcome(
   { runId, organizationId, callId, tool, outcome }: LateOutcome,
 ): Promise<boolean> {
   for (const afterMs of TRIES_AFTER_MS) {
-    if (afterMs > 0) await delay(afterMs, undefined, { ref: false });
+    if (afterMs > 0) await pause(afterMs);
     try {
       await deps.committer.commit({
         runId,
@@ -40,4 +39,9 @@ export async function recordLateOutcome(
   }
   deps.logger.warn({ runId, callId }, 'a late outcome was lost: the database could not be reached');
   return false;
+}
+
+/** Does not keep the process alive. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }
