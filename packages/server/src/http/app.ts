@@ -7,10 +7,11 @@ import { EngineError } from '../engine/errors.ts';
 import type { Engine } from '../engine/facade.ts';
 import { installBodyParsers, tameContentType } from './body-parsers.ts';
 import { discardBody } from './discard-body.ts';
-import type { Face, FaceContext, ServerInfo } from './face.ts';
+import type { Face, FaceContext } from './face.ts';
 import { DEFAULT_BODY_LIMIT_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { foldUrl } from './request-url.ts';
+import type { ServerInfo } from './server-info.ts';
 import { registerServiceRoutes } from './service-routes.ts';
 
 /** No URL is longer than what Node takes as a request line, so the router never refuses a parameter. */

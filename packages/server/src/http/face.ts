@@ -2,13 +2,7 @@ import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Engine } from '../engine/facade.ts';
 import type { OpenApiDocument } from './openapi.ts';
-
-/** What the server tells about itself. */
-export interface ServerInfo {
-  version: string;
-  /** Base of links, without a trailing slash; null: the host that the request named. */
-  publicUrl: string | null;
-}
+import type { ServerInfo } from './server-info.ts';
 
 /** What every face is given. */
 export interface FaceContext {

@@ -1,22 +1,15 @@
-import { storableText, type RunOrigin } from '@fermata/protocol';
+import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { EngineError, ReplayedReply } from '../engine/errors.ts';
 import type { Caller } from '../engine/facade.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
 import type { FaceContext } from './face.ts';
-import { commandOptions, idempotencyKeyOf, type KeyedRequest } from './idempotency.ts';
-import { DEFAULT_BODY_LIMIT_BYTES, MAX_PATH_PARAMETER_LENGTH } from './limits.ts';
-import { invalidRequest } from './problem.ts';
-import { parseRequest, queryMembers } from './request-validation.ts';
-import { pathOf } from './request-url.ts';
-import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
-import { sendStream, StreamLifetime, wantsEventStream, type StreamTimes } from './sse.ts';
+import { DEFAULT_BODY_LIMIT_BYTES } from './limits.ts';
+import { checkRequest } from './operation-request.ts';
+import type { Method, Operation, OperationReply } from './route.ts';
+import { sendStream, StreamLifetime, type StreamTimes } from './sse.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-const NO_QUERY = z.strictObject({});
 
 export interface OperationsBinding {
   via: RunOrigin;
@@ -72,7 +65,7 @@ async function run(
   reply: FastifyReply,
 ): Promise<unknown> {
   let lifetime: StreamLifetime | undefined;
-  const checked = checkRequest(app, operation, binding, caller, request, () => {
+  const checked = checkRequest(app, operation, binding.context, caller, request, () => {
     lifetime ??= new StreamLifetime(reply, binding.context.draining);
     return lifetime.signal;
   });
@@ -89,17 +82,10 @@ async function run(
   }
   void reply.headers(answer.headers ?? {});
   if ('stream' in answer) {
-    using streaming = lifetime ?? new StreamLifetime(reply, binding.context.draining);
+    const streaming = lifetime ?? new StreamLifetime(reply, binding.context.draining);
     const isAuthorized = (): Promise<boolean> => isStillAuthorized(binding, operation, request);
-    await sendStream(
-      request,
-      reply,
-      answer.status,
-      answer.stream,
-      streaming,
-      isAuthorized,
-      binding.streamTimes,
-    );
+    const { status, stream } = answer;
+    await sendStream(request, reply, status, stream, streaming, isAuthorized, binding.streamTimes);
     return reply;
   }
   if ('bytes' in answer) {
@@ -110,74 +96,6 @@ async function run(
     status: answer.status,
     body: answer.body === null ? '' : JSON.stringify(answer.body),
   });
-}
-
-function checkRequest(
-  app: FastifyInstance,
-  operation: Operation,
-  binding: OperationsBinding,
-  caller: Caller,
-  request: FastifyRequest,
-  streamSignal: () => AbortSignal,
-): OperationRequest<unknown, unknown, unknown> {
-  const { engine, server } = binding.context;
-  const params = operation.params === undefined ? {} : parsePathParameters(operation, request.params);
-  const query = parseRequest(operation.query ?? NO_QUERY, queryMembers(request.query), 'query');
-  const body =
-    operation.body === undefined
-      ? undefined
-      : parseRequest(operation.body, request.body === undefined ? {} : request.body, 'body');
-  const keyed = keyedRequest(app, operation, caller, request);
-  const { traceparent } = request.headers;
-  return {
-    engine,
-    caller,
-    params,
-    query,
-    body,
-    server,
-    basePath: app.prefix,
-    faces: binding.context.faces(request),
-    wantsStream: request.method !== 'HEAD' && wantsEventStream(request.headers.accept),
-    lastEventId: lastEventIdOf(request.headers['last-event-id']),
-    traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null,
-    streamSignal,
-    command: async (perform, toReply, kept = toReply) => toReply(await perform(commandOptions(keyed, kept))),
-  };
-}
-
-function keyedRequest(
-  app: FastifyInstance,
-  operation: Operation,
-  caller: Caller,
-  request: FastifyRequest,
-): KeyedRequest | null {
-  if (operation.method !== 'POST' && operation.method !== 'PATCH') return null;
-  const key = idempotencyKeyOf(request.headers['idempotency-key']);
-  if (key === null) return null;
-  const path = pathOf(request.url).slice(app.prefix.length);
-  return { caller, method: operation.method, path, key, body: request.body ?? null };
-}
-
-/** A parameter that cannot name anything names nothing. */
-function parsePathParameters(operation: Operation, raw: unknown): unknown {
-  const params: Record<string, string> = {};
-  for (const [name, value] of Object.entries(raw ?? {})) params[name] = storableText(String(value));
-  const isTooLong = Object.values(params).some((value) => value.length > MAX_PATH_PARAMETER_LENGTH);
-  const result = isTooLong ? undefined : operation.params?.safeParse(params);
-  if (result === undefined || !result.success) {
-    throw new EngineError('not_found', 'There is no such thing.');
-  }
-  return result.data;
-}
-
-function lastEventIdOf(header: string | string[] | undefined): number | null {
-  if (header === undefined || header === '') return null;
-  const text = Array.isArray(header) ? header.join() : header;
-  if (!/^\d{1,15}$/.test(text)) {
-    throw invalidRequest([{ path: 'headers.last-event-id', message: 'expected a seq' }]);
-  }
-  return Number(text);
 }
 
 /** False when the key was revoked, expired, or lost the role that the stream needs. */

@@ -56,7 +56,7 @@ export class StreamLifetime implements Disposable {
 
 /**
  * Sends a stream as `text/event-stream` until it ends, then its last frame. `isAuthorized` is asked every 30 s;
- * an error of it changes nothing, false ends the stream. Never throws: a failure in the middle of a stream
+ * an error of it changes nothing, false ends the stream. Disposes of the lifetime. Never throws: a failure in the middle of a stream
  * closes the connection without a last frame, so that the reader comes back with its cursor.
  */
 export async function sendStream(
@@ -97,7 +97,7 @@ export async function sendStream(
     raw.destroy();
   } finally {
     clearInterval(check);
-    lifetime.end('done');
+    lifetime[Symbol.dispose]();
   }
 }
 

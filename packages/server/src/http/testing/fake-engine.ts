@@ -17,7 +17,7 @@ export interface FakeEngine {
   blobs: Map<string, { bytes: Uint8Array; mediaType: string }>;
   log: FakeLog;
   /** Thrown by the next command, whatever it is. */
-  failNext(error: unknown): void;
+  failNext(error: Error): void;
 }
 
 /** The log of the one run that streams. */
@@ -64,7 +64,7 @@ export class FakeLog {
 
 export function fakeEngine(): FakeEngine {
   const replies = new Map<string, { fingerprint: string; reply: StoredReply }>();
-  let failure: unknown;
+  let failure: Error | undefined;
   const fake: Omit<FakeEngine, 'engine'> = {
     calls: [],
     secrets: new Map([
