@@ -8,14 +8,14 @@ export interface Tenure {
   /** Somebody else has the run, or nobody: it is not given back. */
   over(): void;
   /** The segment cannot go on, and gives the run back. */
-  fail(error: unknown): void;
-  readonly failure: unknown;
+  fail(error: Error): void;
+  readonly failure: Error | null;
 }
 
 export function createTenure(signal: AbortSignal): Tenure {
   const ending = new AbortController();
   let isOver = false;
-  let failure: unknown = null;
+  let failure: Error | null = null;
   return {
     stop: AbortSignal.any([signal, ending.signal]),
     isOver: () => isOver || signal.reason instanceof Fenced,

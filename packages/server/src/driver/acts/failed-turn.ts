@@ -2,7 +2,14 @@ import type { OnProviderFailure, RunError } from '@fermata/protocol';
 import { retryDelayMs, type StepFailure } from '../../agent/failure.ts';
 import type { CommandOf } from '../../engine/commands.ts';
 import type { Segment } from '../segment-context.ts';
-import type { Attempt } from './model-turn.ts';
+
+/** One model call, by its place in the run. */
+export interface Attempt {
+  turn: number;
+  attempt: number;
+  /** `provider/name` of the model that is called. */
+  model: string;
+}
 
 /** A failure of the call, or an answer that is not the structured result that the agent promises. */
 export type TurnFailure = StepFailure | { kind: 'invalid_output'; message: string };

@@ -12,15 +12,8 @@ import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import type { CommandOf } from '../../engine/commands.ts';
 import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
-import { failTurn } from './failed-turn.ts';
+import { failTurn, type Attempt } from './failed-turn.ts';
 import { lastAssistantText, outputOf } from './run-output.ts';
-
-export interface Attempt {
-  turn: number;
-  attempt: number;
-  /** `provider/name` of the model that is called. */
-  model: string;
-}
 
 /**
  * One attempt at one turn: the model call with its deltas, and the commit that completes or fails it. An attempt
