@@ -88,7 +88,9 @@ function report(call: TranscriptCall): string {
     case 'completed':
       return `${call.tool} returned ${typeof call.output === 'string' ? call.output : JSON.stringify(call.output)}.`;
     case 'denied':
-      return `${call.tool} was denied${why}.`;
+      return call.error === null || call.error.code === 'denied'
+        ? `${call.tool} was denied${why}.`
+        : `${call.tool} gave no result${why}.`;
     case 'failed':
     case 'ready':
     case 'running':

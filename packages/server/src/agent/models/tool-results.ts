@@ -16,13 +16,8 @@ export function toolResultText(call: TranscriptCall): ToolResultText {
       return { isError: false, text: editNote(call) + outputText(call.output) };
     case 'failed':
       return { isError: true, text: editNote(call) + errorText(call) };
-    case 'denied': {
-      const reason = call.error?.message ?? '';
-      return {
-        isError: true,
-        text: `The call was denied and has not been executed. Reason: ${reason === '' ? 'none was given' : reason}`,
-      };
-    }
+    case 'denied':
+      return { isError: true, text: deniedText(call) };
     case 'running':
     case 'in_doubt':
       return {
@@ -66,6 +61,23 @@ function outputText(output: Json): string {
 
 function errorText(call: TranscriptCall): string {
   return call.error === null ? 'The call failed.' : `Error (${call.error.code}): ${call.error.message}`;
+}
+
+/** The code is the outcome of `tool.denied`; only a call that somebody denied is called so. */
+function deniedText(call: TranscriptCall): string {
+  const { code, message } = call.error ?? { code: 'denied', message: '' };
+  const reason = message === '' || message === code ? null : message;
+  switch (code) {
+    case 'expired':
+      return 'The call has not been executed: nobody answered in time.';
+    case 'interrupted':
+      return `The call was not finished: ${reason ?? 'it was interrupted, and may have been executed'}.`;
+    case 'superseded':
+    case 'cancelled':
+      return `The call has not been executed: ${(reason ?? code).replace(/^not executed: /, '')}.`;
+    default:
+      return `The call was denied and has not been executed. Reason: ${reason ?? 'none was given'}`;
+  }
 }
 
 function compare(path: string, before: Json | undefined, after: Json | undefined, changes: string[]): void {

@@ -116,6 +116,7 @@ async function load(
     const blob = await loadBlob(url);
     return { bytes: blob.bytes, mediaType: mediaType ?? blob.mediaType };
   } catch (cause) {
+    if (cause instanceof ContentUnavailableError) throw cause;
     throw new ContentUnavailableError('a stored image or file of the conversation cannot be loaded', {
       cause,
     });
