@@ -33,6 +33,7 @@ const BY = systemActor('sweep');
 const LIMIT = 500;
 /** Between two rounds that deadlines have called for, ms: clocks differ, and a round must not become a spin. */
 const SHORTEST_MS = 25;
+const CLOCK_DIFFERENCE_MS = 250;
 
 /**
  * Once a second, in every process: what is due by the clock, and the net under lost wake-ups. Whatever it commits
@@ -110,8 +111,10 @@ export class Sweep implements AsyncDisposable {
     await this.#part('outbox', () => this.#deliverOutbox());
     const nextAt = await this.#options.reads.nextDeadline();
     const rest = Math.max(SHORTEST_MS, everyMs - (performance.now() - startedAt));
-    if (nextAt === null) return rest;
-    return Math.max(SHORTEST_MS, Math.min(rest, Date.parse(nextAt) - Date.now()));
+    const untilNextMs = nextAt === null ? Infinity : Date.parse(nextAt) - Date.now();
+    // What is overdue by more than the difference of the clocks was not to be settled in this round either.
+    if (untilNextMs < -CLOCK_DIFFERENCE_MS) return rest;
+    return Math.max(SHORTEST_MS, Math.min(rest, untilNextMs));
   }
 
   /** One part that fails does not keep the others from being done. */

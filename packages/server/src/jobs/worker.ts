@@ -15,6 +15,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { DriveJob, JobOutcome, JobTask, JobWorker, NewJob, WorkerOptions } from './port.ts';
 import { BACKGROUND_FLAG, DRIVE_FLAG, DRIVE_TASK } from './statement.ts';
+import { Turnstile } from './turnstile.ts';
 import { workerLogger } from './worker-log.ts';
 
 export interface WorkerDeps {
@@ -29,6 +30,9 @@ export interface WorkerDeps {
 
 const drivePayload = z.object({ runId: z.string(), epoch: z.number(), attempts: z.number() });
 
+const LONGEST_LOOK_MS = 15_000;
+/** How long aborted tasks may take to end, ms. */
+const ABORT_GRACE_MS = 1000;
 const RESTART_DELAYS_MS = [100, 500, 2000, 5000];
 
 /**
@@ -39,8 +43,10 @@ const RESTART_DELAYS_MS = [100, 500, 2000, 5000];
  *
  * Room: a worker asks `forbiddenFlags` before each look, and `drive` jobs carry a flag that is forbidden while
  * there is no room. They then stay in the queue, where any other process may take them; no attempt is counted and
- * nothing is locked or written. `nudge` wakes the workers when there is room again. Between look and start
- * another claim may take the last room; then the job is added again for a little later.
+ * nothing is locked or written. `nudge` wakes the workers when there is room again. Workers look one after
+ * another, each when it is known what the one before has found; else all of them could take the last room, or all
+ * be taken by slow background jobs. A commit may still take the last room between look and start: then the job is
+ * added again for a little later.
  */
 export class GraphileJobWorker implements JobWorker {
   readonly #deps: WorkerDeps;
@@ -51,6 +57,8 @@ export class GraphileJobWorker implements JobWorker {
   #workerPool: WorkerPool | null = null;
   /** Until the worker ids are known to others, no job may be taken. */
   #gate: Gate = openableGate();
+  #looks = new Turnstile(LONGEST_LOOK_MS);
+  readonly #aborting = new AbortController();
   #running = 0;
   #background = 0;
 
@@ -75,10 +83,12 @@ export class GraphileJobWorker implements JobWorker {
       this.#gate.open();
       const runner = this.#runner;
       if (runner !== null) {
-        const kill = setTimeout(() => void runner.kill('drain limit').catch(() => {}), limitMs);
+        const abort = setTimeout(() => this.#aborting.abort(new Error('shutting down')), limitMs);
+        const kill = setTimeout(() => void this.#kill(), limitMs + ABORT_GRACE_MS);
         await runner.stop('drain').catch((error: unknown) => {
           this.#deps.logger.debug({ err: error }, 'job worker stopped with an error');
         });
+        clearTimeout(abort);
         clearTimeout(kill);
       }
     }
@@ -87,6 +97,15 @@ export class GraphileJobWorker implements JobWorker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop(0);
+  }
+
+  /** `runner.kill` does nothing once a graceful stop has begun. The jobs that run count as failed. */
+  async #kill(): Promise<void> {
+    try {
+      await this.#workerPool?.forcefulShutdown('drain limit');
+    } catch (error) {
+      this.#deps.logger.debug({ err: error }, 'job worker stopped by force');
+    }
   }
 
   async #supervise(): Promise<void> {
@@ -108,6 +127,19 @@ export class GraphileJobWorker implements JobWorker {
   async #runOnce(): Promise<void> {
     const events: WorkerEvents = new EventEmitter();
     this.#gate = openableGate();
+    const looks = (this.#looks = new Turnstile(LONGEST_LOOK_MS));
+    events.on('worker:getJob:empty', () => looks.leave());
+    events.on('worker:getJob:error', () => looks.leave());
+    events.on('job:start', ({ job }) => {
+      if (job.task_identifier !== DRIVE_TASK) this.#background++;
+      this.#deps.metrics.jobsRunning(++this.#running);
+      looks.leave();
+    });
+    events.on('job:complete', ({ job, error }) => {
+      if (job.task_identifier !== DRIVE_TASK) this.#background--;
+      this.#deps.metrics.jobsRunning(--this.#running);
+      if (error !== null && error !== undefined) this.#deps.metrics.jobFailed(job.task_identifier);
+    });
     let workerPool: WorkerPool | null = null;
     events.once('pool:create', (event) => {
       workerPool = event.workerPool;
@@ -174,6 +206,7 @@ export class GraphileJobWorker implements JobWorker {
 
   async #forbiddenFlags(): Promise<string[] | null> {
     await this.#gate.passed;
+    await this.#looks.enter();
     const flags: string[] = [];
     if (!this.#options.drive.hasRoom()) flags.push(DRIVE_FLAG);
     if (this.#background >= (this.#options.backgroundJobs ?? 6)) flags.push(BACKGROUND_FLAG);
@@ -181,32 +214,12 @@ export class GraphileJobWorker implements JobWorker {
   }
 
   #taskList(): TaskList {
-    const tasks: TaskList = {
-      [DRIVE_TASK]: (payload: unknown) => this.#counted(DRIVE_TASK, () => this.#drive(payload)),
-    };
+    const tasks: TaskList = { [DRIVE_TASK]: (payload: unknown) => this.#drive(payload) };
     for (const [name, task] of Object.entries(this.#options.tasks)) {
-      tasks[name] = async (payload: unknown, helpers: JobHelpers) => {
-        this.#background++;
-        try {
-          await this.#counted(name, () => this.#runTask(name, task, payload as Json, helpers));
-        } finally {
-          this.#background--;
-        }
-      };
+      tasks[name] = (payload: unknown, helpers: JobHelpers) =>
+        this.#runTask(name, task, payload as Json, helpers);
     }
     return tasks;
-  }
-
-  async #counted(task: string, run: () => Promise<void>): Promise<void> {
-    this.#deps.metrics.jobsRunning(++this.#running);
-    try {
-      await run();
-    } catch (error) {
-      this.#deps.metrics.jobFailed(task);
-      throw error;
-    } finally {
-      this.#deps.metrics.jobsRunning(--this.#running);
-    }
   }
 
   async #drive(payload: unknown): Promise<void> {
@@ -221,7 +234,8 @@ export class GraphileJobWorker implements JobWorker {
 
   async #runTask(name: string, task: JobTask, payload: Json, helpers: JobHelpers): Promise<void> {
     const { job, abortSignal } = helpers;
-    const context = { signal: abortSignal, attempt: job.attempts, maxAttempts: job.max_attempts };
+    const signal = AbortSignal.any([abortSignal, this.#aborting.signal]);
+    const context = { signal, attempt: job.attempts, maxAttempts: job.max_attempts };
     const outcome: JobOutcome | void = await task(payload, context);
     if (outcome === undefined || outcome.kind === 'done') return;
     const { key, max_attempts: maxAttempts, priority } = job;
