@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
@@ -59,7 +60,14 @@ async function startServer(): Promise<{ facts: TestPostgres; stop: () => Promise
     dataDir,
     database: TEMPLATE,
     // A test run outlives no power cut; the many sessions are those of many servers at once.
-    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '400', shared_buffers: '256MB' },
+    settings: {
+      listen_addresses: '127.0.0.1',
+      port: String(await freePort()),
+      fsync: 'off',
+      full_page_writes: 'off',
+      max_connections: '400',
+      shared_buffers: '256MB',
+    },
   });
   const stop = async (): Promise<void> => {
     await embedded.stop();
@@ -106,4 +114,13 @@ async function closeTemplate(facts: TestPostgres): Promise<void> {
   } finally {
     await sql.end();
   }
+}
+
+/** A port that is free now: servers under test run as processes of their own, and are given a URL. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

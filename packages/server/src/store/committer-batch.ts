@@ -1,4 +1,12 @@
-import { isTerminal, MAX_EVENT_BYTES, type Run, type RunEvent, type Wait } from '@fermata/protocol';
+import {
+  EVENT_VERSION,
+  isTerminal,
+  MAX_EVENT_BYTES,
+  systemActor,
+  type Run,
+  type RunEvent,
+  type Wait,
+} from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
 import type { DecisionFacts, EarlyAnswer } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult, NewRun } from '../engine/commit.ts';
@@ -152,11 +160,12 @@ class Batch {
       v: 1,
       data: { ...run.created, number },
     };
-    const placed = placeEvent(event);
     const state = apply(null, event);
-    const { dispatch, job } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
+    const { dispatch, job, claimed } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
+    const events = claimed ? [event, ...startOnClaim(state, this.#now)] : [event];
+    const placed = events.map(placeEvent);
     const record = recordOf(run, number, this.#now);
-    this.#writes.events.push(placed);
+    this.#writes.events.push(...placed);
     this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
     if (job !== null)
       this.#writes.jobs.push({
@@ -165,7 +174,7 @@ class Batch {
         attempts: dispatch.attempts,
         runAt: job.runAt,
       });
-    this.#noteBlobs(organizationId, [placed]);
+    this.#noteBlobs(organizationId, placed);
     this.#runs.set(run.runId, {
       organizationId,
       state,
@@ -177,7 +186,7 @@ class Batch {
       changed: false,
     });
     if (key !== null) this.#existing.set(slot, { runId: run.runId, state, dispatch });
-    return this.#done(request, { state, dispatch, events: [event], decisions: [], record, waits: [] }, false);
+    return this.#done(request, { state, dispatch, events, decisions: [], record, waits: [] }, false);
   }
 
   #command(request: Exclude<CommitRequest, { create: NewRun }>): Outcome {
@@ -192,9 +201,10 @@ class Batch {
     }
     checkFence(request, run);
     const decided = decide(run.state, request.commands, this.#now, this.#factsOf(run));
-    const placed = decided.events.map(placeEvent);
     const cause = causeOf(request);
-    const { dispatch, job } = this.#redispatch(run.dispatch, decided.state, decided.events, cause);
+    const { dispatch, job, claimed } = this.#redispatch(run.dispatch, decided.state, decided.events, cause);
+    if (claimed) decided.events.push(...startOnClaim(decided.state, this.#now));
+    const placed = decided.events.map(placeEvent);
     run.state = decided.state;
     run.changed = run.changed || placed.length > 0 || !sameDispatch(run.dispatch, dispatch);
     run.dispatch = dispatch;
@@ -438,6 +448,17 @@ class Batch {
 }
 
 const NO_CAUSE: DispatchCause = { take: null, progressed: false, delayMs: 0 };
+
+/** The first claim starts the run, also when it is written in the commit that made the run due. */
+function startOnClaim(state: RunState, now: string): RunEvent[] {
+  if (state.startedAt !== null) return [];
+  const at = now > state.at ? now : state.at;
+  const { runId, head } = state;
+  const by = systemActor('driver');
+  const event: RunEvent = { runId, seq: head + 1, type: 'run.started', at, v: EVENT_VERSION, data: { by } };
+  apply(state, event);
+  return [event];
+}
 
 /** A segment, a claim or the sweep acts on what it has seen: what has moved on since refuses it. */
 function checkFence(

@@ -1,0 +1,363 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { v7 } from 'uuid';
+import { createModels } from './agent/models/models.ts';
+import { createToolbox } from './agent/tools/toolbox.ts';
+import type { Config } from './config/config.ts';
+import { nativeFace } from './dialects/native/native-face.ts';
+import { Adoption } from './driver/adopt.ts';
+import { createDriveTask } from './driver/claim.ts';
+import { drain } from './driver/drain.ts';
+import { ExecutorWatch } from './driver/executor-watch.ts';
+import { Executor } from './driver/executor.ts';
+import { Presence } from './driver/presence.ts';
+import type { SegmentClock } from './driver/segment-ports.ts';
+import { createSegmentRunner } from './driver/segment.ts';
+import { Sweep } from './driver/sweep.ts';
+import type { CommitListener } from './engine/commit.ts';
+import type { Engine } from './engine/facade.ts';
+import { createForks } from './engine/fork.ts';
+import { createRunsFacade } from './engine/run-commands.ts';
+import { createWaitsFacade } from './engine/wait-commands.ts';
+import { createEventsFacade } from './eventlog/events-facade.ts';
+import { transcriptPage } from './eventlog/fold.ts';
+import { loadTranscript } from './eventlog/snapshot.ts';
+import { EventTail } from './eventlog/tail.ts';
+import { createApp } from './http/app.ts';
+import { GraphileJobQueue } from './jobs/queue.ts';
+import type { Logger } from './observe/log.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createGuardedFetch } from './outgoing/guarded-fetch.ts';
+import { createSecretBox, type SecretBox } from './secrets/secret-box.ts';
+import { createAgents } from './store/agents.ts';
+import { createBlobs, createBlobStore } from './store/blobs.ts';
+import { Committer } from './store/committer.ts';
+import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
+import { createEventReads } from './store/events.ts';
+import { createPresence } from './store/executors.ts';
+import { createForkCopies } from './store/fork-copies.ts';
+import { HintHub } from './store/hints.ts';
+import { createIdentity } from './store/identity.ts';
+import { Pool } from './store/pool.ts';
+import { createRecords } from './store/records.ts';
+import { createRetention } from './store/retention.ts';
+import { createRunReads } from './store/runs.ts';
+import { createSnapshotStore } from './store/snapshots.ts';
+import { createSweepReads } from './store/sweep-reads.ts';
+import { createWaitReads } from './store/waits.ts';
+
+export const VERSION = '0.1.0';
+
+export interface ServerOptions {
+  config: Config;
+  /** A migrated database. */
+  target: DatabaseTarget;
+  /** Whether the database is our own embedded server. */
+  isEmbedded: boolean;
+  /** False while the database is known to be down: `/readyz` says so. */
+  isDatabaseUp?: () => boolean;
+  secretKey: Uint8Array;
+  /** The admin key of the first principal. */
+  apiKey: string;
+  logger: Logger;
+  /** The process cannot go on (its presence was lost for too long). */
+  onFatal?: (error: Error) => void;
+  /** Check every reply against its schema: in development and tests. */
+  isCheckingReplies?: boolean;
+  /** Tests bring their own time. */
+  clock?: { commit?: (databaseMs: number) => number; segment?: SegmentClock };
+}
+
+export interface Server extends AsyncDisposable {
+  /** `http://host:port`, as it listens. */
+  readonly url: string;
+  readonly engine: Engine;
+  readonly app: FastifyInstance;
+  /** The admin key was not known to the database before. */
+  readonly isNewKey: boolean;
+  /** Hands the runs over, ends the streams, closes everything but the database. */
+  close(): Promise<void>;
+}
+
+/** Wires the parts and serves: the only place that knows them all. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, target, logger } = options;
+  const box = createSecretBox(Buffer.from(options.secretKey));
+  const metrics = createMetrics({ process: true });
+  const pool = new Pool(target, { part: 'reads', size: config.database.poolSize });
+  const runs = createRunReads(pool);
+  const waits = createWaitReads(pool);
+  const events = createEventReads(pool);
+  const snapshots = createSnapshotStore(pool);
+  const sweepReads = createSweepReads(pool);
+  const hints = new HintHub(target);
+  const tail = new EventTail(events);
+  hints.listen({
+    onHint: (hint, local) => void (local || tail.hint(hint.runId, hint.head)),
+    onResync: () => tail.resync(),
+  });
+  const queue = new GraphileJobQueue({ connection: pgOptions(target), logger, metrics });
+  const identity = createIdentity(pool);
+  const firstAdmin = await identity.ensureFirst(options.apiKey);
+
+  const presencePort = createPresence(target, pool);
+  const presence = await Presence.start({
+    port: presencePort,
+    name: `${hostname()} ${process.pid}`,
+    logger,
+    metrics,
+    onFatal: options.onFatal ?? (() => {}),
+  });
+
+  // The committer tells the executor what it has claimed, and the executor's segments commit: each knows the other
+  // only from its first call on.
+  let listener: CommitListener | null = null;
+  const committer = new Committer({
+    target,
+    listener: {
+      offer: (organizationId) => listener?.offer(organizationId) ?? null,
+      withdraw: (claim) => listener?.withdraw(claim),
+      claimed: (run) => listener?.claimed(run),
+      committed(commit) {
+        listener?.committed(commit);
+        tail.publish(commit.events);
+        const { runId, status, head, organizationId } = commit.state;
+        hints.send([{ runId, status, head, openWaits: commit.state.waits.length, organizationId }]);
+      },
+    },
+    addJobs: (jobs) => queue.driveStatement(jobs),
+    newId: newIdOf,
+    organizationConcurrency: config.running.organizationConcurrency,
+    ...(options.clock?.commit === undefined ? {} : { clock: options.clock.commit }),
+    onBatch: ({ requests, ms }) => metrics.committed({ commands: requests, seconds: ms / 1000 }),
+    onError: (error, what) => logger.error({ err: error }, what),
+  });
+
+  const guardedFetch = createGuardedFetch({
+    allow: config.tools.allowPrivateAddresses,
+    maxBytes: 10 * 1024 * 1024,
+    timeoutMs: config.tools.timeoutMs,
+  });
+  const models = createModels({
+    providers: providersOf(config),
+    aliases: config.models.aliases,
+    unknownModel: config.models.unknown,
+    defaultModel: config.models.default,
+    stallMs: config.models.stallMs,
+    download: guardedFetch,
+  });
+  const blobs = createBlobStore(pool);
+  let executor: Executor | null = null;
+  const segments = createSegmentRunner({
+    committer,
+    events,
+    snapshots,
+    runs,
+    blobs,
+    models,
+    openToolbox: ({ definition, secrets }) =>
+      createToolbox({
+        tools: definition.agent?.tools ?? [],
+        mcpServers: definition.agent?.mcpServers ?? [],
+        secrets,
+        fetch: guardedFetch,
+        defaultTimeoutMs: config.tools.timeoutMs,
+      }),
+    openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
+    isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
+    priceOf: () => null,
+    clock: options.clock?.segment ?? SYSTEM_CLOCK,
+    log: logger,
+  });
+  let watch: ExecutorWatch | null = null;
+  let worker: ReturnType<GraphileJobQueue['startWorker']> | null = null;
+  let sweep: Sweep | null = null;
+  executor = new Executor({
+    concurrency: config.running.concurrency,
+    presence,
+    segments,
+    logger,
+    metrics,
+    onRoom(organizationId) {
+      worker?.nudge();
+      if (organizationId !== null) sweep?.roomIn(organizationId);
+    },
+    onForeignChange: () => watch?.now(),
+  });
+  listener = executor;
+  hints.listen(executor.hintListener);
+  watch = new ExecutorWatch({ executor, committer, reads: sweepReads, logger, metrics });
+  const adoption = new Adoption({
+    presence,
+    port: presencePort,
+    committer,
+    reads: sweepReads,
+    releaseWorkers: (workerIds) => queue.releaseWorkers(workerIds),
+    isEmbedded: options.isEmbedded,
+    logger,
+    metrics,
+  });
+  sweep = new Sweep({
+    executor,
+    committer,
+    reads: sweepReads,
+    adoption,
+    retention: createRetention(pool),
+    perOrganization: config.running.organizationConcurrency,
+    logger,
+    metrics,
+  });
+  const room = executor;
+  worker = queue.startWorker({
+    drive: { hasRoom: () => room.room > 0, run: createDriveTask({ executor, committer, logger, metrics }) },
+    tasks: {},
+    onWorkerIds: (workerIds) => presence.setWorkerIds(workerIds),
+  });
+
+  const agents = createAgents(pool, { id: null, version: null, name: 'agent', model: config.models.default });
+  const engine: Engine = {
+    runs: createRunsFacade({
+      committer,
+      reads: runs,
+      agents,
+      newRunId: () => v7(),
+      seal: (plaintext, context) => box.seal(plaintext, context),
+      forks: createForks({
+        committer,
+        reads: runs,
+        events,
+        copies: createForkCopies(pool),
+        newRunId: () => v7(),
+        newWaitId: () => newIdOf('wait_'),
+        reseal: (sealed, from, to) => box.seal(box.open(sealed, from), to),
+        now: () => new Date().toISOString(),
+      }),
+      async transcript(runId, query) {
+        const transcript = await loadTranscript({ events, snapshots }, runId);
+        const { data, nextAfter } = transcriptPage(transcript.messages, {
+          ...query,
+          limit: query.limit ?? 100,
+        });
+        return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
+      },
+    }),
+    waits: createWaitsFacade({ committer, reads: waits }),
+    events: createEventsFacade({ runs, events, tail, hints }),
+    blobs: createBlobs(blobs),
+    agents,
+    identity,
+    records: createRecords(pool),
+  };
+
+  const draining = new AbortController();
+  let isReady = true;
+  const app = await createApp({
+    engine,
+    faces: [nativeFace()],
+    rootFace: config.server.rootDialect ?? undefined,
+    serverInfo: { version: VERSION, publicUrl: config.server.publicUrl },
+    corsOrigins: config.server.corsOrigins,
+    isReady: () => readiness(pool, () => isReady && (options.isDatabaseUp?.() ?? true)),
+    metrics: () => metrics.text(),
+    logger,
+    draining: draining.signal,
+    isCheckingReplies: options.isCheckingReplies ?? false,
+  });
+  const url = await app.listen({ host: config.server.host, port: config.server.port });
+
+  let closing: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    await drain({
+      notReady: () => {
+        isReady = false;
+      },
+      executor: room,
+      jobWorker: worker ?? { stop: async () => {} },
+      committer,
+      reads: sweepReads,
+      loops: [watch, sweep, adoption].filter((loop) => loop !== null),
+      presence,
+      endStreams: async () => {
+        draining.abort();
+        await app.close();
+      },
+      logger,
+      limitMs: config.running.drainMs,
+    });
+    await committer.close();
+    await presence[Symbol.asyncDispose]();
+    await queue[Symbol.asyncDispose]();
+    await tail[Symbol.asyncDispose]();
+    await hints[Symbol.asyncDispose]();
+    await pool.close();
+  }
+  return {
+    url,
+    engine,
+    app,
+    isNewKey: firstAdmin.isNew,
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  };
+}
+
+const SYSTEM_CLOCK: SegmentClock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((done) => {
+      if (signal.aborted) return done();
+      const timer = setTimeout(end, ms);
+      function end(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        done();
+      }
+      signal.addEventListener('abort', end, { once: true });
+    }),
+};
+
+function newIdOf(prefix: string): string {
+  return prefix + v7().replaceAll('-', '');
+}
+
+function providersOf({ models }: Config): Parameters<typeof createModels>[0]['providers'] {
+  const key = (provider: Config['models']['openai']): { apiKey: string; baseUrl?: string } | undefined =>
+    provider.apiKey === null
+      ? undefined
+      : {
+          apiKey: provider.apiKey.reveal(),
+          ...(provider.baseUrl === null ? {} : { baseUrl: provider.baseUrl }),
+        };
+  const [openai, anthropic, google] = [key(models.openai), key(models.anthropic), key(models.google)];
+  return {
+    ...(openai === undefined ? {} : { openai }),
+    ...(anthropic === undefined ? {} : { anthropic }),
+    ...(google === undefined ? {} : { google }),
+    compatible: Object.fromEntries(
+      Object.entries(models.compatible).map(([name, { baseUrl, apiKey }]) => [
+        name,
+        { baseUrl, ...(apiKey === null ? {} : { apiKey: apiKey.reveal() }) },
+      ]),
+    ),
+  };
+}
+
+function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
+  return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
+}
+
+async function readiness(pool: Pool, isUp: () => boolean): Promise<boolean | string> {
+  if (!isUp()) return 'the server is starting, stopping, or without its database';
+  try {
+    await pool.read((sql) => sql`select 1`);
+    return true;
+  } catch {
+    return 'the database cannot be reached';
+  }
+}
+
+/** The folder of the migrations, beside the program. */
+export function migrationsFolder(programFolder: string): string {
+  return resolve(programFolder, '..', 'migrations');
+}
