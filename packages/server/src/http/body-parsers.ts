@@ -29,6 +29,8 @@ export function replaceBodyParser(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      // What is nowhere is refused as that, whatever it carries.
+      if (request.is404) return done(null, undefined);
       const encoding = request.headers['content-encoding'];
       if (encoding !== undefined && encoding !== 'identity' && body.length > 0) {
         throw new EngineError('unsupported_media_type', 'Send the body without a Content-Encoding.');

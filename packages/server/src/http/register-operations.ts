@@ -1,12 +1,12 @@
 import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { EngineError, ReplayedReply } from '../engine/errors.ts';
+import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.ts';
 import type { Caller } from '../engine/facade.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
 import type { FaceContext } from './face.ts';
 import { DEFAULT_BODY_LIMIT_BYTES } from './limits.ts';
 import { checkRequest } from './operation-request.ts';
-import type { Method, Operation, OperationReply } from './route.ts';
+import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
 import { sendStream, StreamLifetime, type StreamTimes } from './sse.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
@@ -69,17 +69,14 @@ async function run(
     lifetime ??= new StreamLifetime(reply, binding.context.draining);
     return lifetime.signal;
   });
-  let answer: OperationReply;
+  let answer: OperationReply | { stored: StoredReply };
   try {
-    answer = await operation.handle(checked);
+    answer = await perform(operation, checked, reply);
   } catch (error) {
     lifetime?.[Symbol.dispose]();
-    if (!(error instanceof ReplayedReply)) throw error;
-    lifetime = undefined;
-    void reply.header('idempotency-replayed', 'true');
-    if (operation.replay === undefined) return sendStored(reply, error.reply);
-    answer = await operation.replay(error.reply, checked);
+    throw error;
   }
+  if ('stored' in answer) return sendStored(reply, answer.stored);
   void reply.headers(answer.headers ?? {});
   if ('stream' in answer) {
     const streaming = lifetime ?? new StreamLifetime(reply, binding.context.draining);
@@ -96,6 +93,23 @@ async function run(
     status: answer.status,
     body: answer.body === null ? '' : JSON.stringify(answer.body),
   });
+}
+
+/** What the operation answers, or what it answered to the same key before. */
+async function perform(
+  operation: Operation,
+  checked: OperationRequest<unknown, unknown, unknown>,
+  reply: FastifyReply,
+): Promise<OperationReply | { stored: StoredReply }> {
+  try {
+    return await operation.handle(checked);
+  } catch (error) {
+    if (!(error instanceof ReplayedReply)) throw error;
+    void reply.header('idempotency-replayed', 'true');
+    return operation.replay === undefined
+      ? { stored: error.reply }
+      : await operation.replay(error.reply, checked);
+  }
 }
 
 /** False when the key was revoked, expired, or lost the role that the stream needs. */
@@ -116,7 +130,7 @@ async function isStillAuthorized(
   }
 }
 
-function sendStored(reply: FastifyReply, stored: { status: number; body: string }): FastifyReply {
+function sendStored(reply: FastifyReply, stored: StoredReply): FastifyReply {
   void reply.code(stored.status);
   if (stored.body === '') return reply.send();
   return reply.header('content-type', 'application/json; charset=utf-8').send(stored.body);

@@ -37,6 +37,8 @@ export class StreamLifetime implements Disposable {
     reply.raw.once('close', this.#onClose);
     draining.addEventListener('abort', this.#onDraining, { once: true });
     if (draining.aborted) this.end('draining');
+    // A reader may have left while the command was running; its `close` does not come again.
+    if (reply.raw.destroyed) this.end('closed');
   }
 
   get signal(): AbortSignal {

@@ -230,6 +230,9 @@ describe('paths and methods', () => {
   it('answers 404 for an unknown path and 405 with Allow for an unknown method', async () => {
     expect(await codeOf(await fixture.request('GET', '/v1/nothing', { key: null }))).toBe('not_found');
     expect(await codeOf(await fixture.request('GET', '/nothing', { key: null }))).toBe('not_found');
+    const posted = { body: 'text', headers: { 'content-type': 'text/plain' } };
+    expect(await codeOf(await fixture.request('POST', '/v1/nothing', posted))).toBe('not_found');
+    expect(await codeOf(await fixture.request('POST', '/nothing', posted))).toBe('not_found');
     const response = await fixture.request('DELETE', `/v1/runs/${RUN_ID}`);
     expect(response.headers.get('allow')).toBe('HEAD, GET, PATCH');
     expect(await codeOf(response)).toBe('method_not_allowed');

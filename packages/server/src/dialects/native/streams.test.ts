@@ -9,9 +9,17 @@ const EVENTS = `/v1/runs/${RUN_ID}/events`;
 const ACCEPT = { accept: 'text/event-stream' };
 
 let fixture: AppFixture;
+/** How many connections to the server are not closed yet. */
+let openSockets: () => number;
 beforeEach(async () => {
   fixture = await startApp([nativeFace({ heartbeatMs: 40, slowReaderMs: 300, reauthenticateMs: 40 })]);
   fixture.fake.runs.set(RUN_ID, fakeRun());
+  const open = new Set<Socket>();
+  openSockets = () => open.size;
+  fixture.app.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
 });
 afterEach(async () => {
   await fixture[Symbol.asyncDispose]();
@@ -192,7 +200,7 @@ describe('the stream of a run’s events', () => {
     const big = 'x'.repeat(200_000);
     for (let seq = 1; seq <= 60; seq += 1) fixture.fake.log.append(noteEvent(seq, big));
     fixture.fake.runs.set(RUN_ID, fakeRun({ head: 60 }));
-    const socket = await openSocket(EVENTS);
+    const socket = await openSocket('GET', EVENTS);
     await vi.waitFor(() => expect(fixture.fake.log.openTails).toBe(1));
     await vi.waitFor(() => expect(fixture.fake.log.openTails).toBe(0), { timeout: 5000 });
     let received = '';
@@ -263,6 +271,21 @@ describe('a started run as a stream', () => {
     ]);
   });
 
+  it('leaves nothing open for a reader that left while the command was running', async () => {
+    let leave = (): void => undefined;
+    const { start } = fixture.fake.engine.runs;
+    fixture.fake.engine.runs.start = async (...args) => {
+      const started = await start(...args);
+      leave();
+      await vi.waitFor(() => expect(openSockets()).toBe(0));
+      return started;
+    };
+    const socket = await openSocket('POST', '/v1/runs');
+    leave = () => socket.destroy();
+    await vi.waitFor(() => expect(fixture.fake.log.tails).toBe(1));
+    await vi.waitFor(() => expect(fixture.fake.log.openTails).toBe(0));
+  });
+
   it('refuses a wrong request as a problem, not as a stream', async () => {
     const response = await fixture.request('POST', '/v1/runs', { json: { inptu: 1 }, headers: ACCEPT });
     expect(response.status).toBe(422);
@@ -271,12 +294,12 @@ describe('a started run as a stream', () => {
 });
 
 /** A connection that has sent its request and reads nothing. */
-function openSocket(path: string): Promise<Socket> {
+function openSocket(method: string, path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(fixture.port, '127.0.0.1', () => {
       socket.pause();
       socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer viewer-key\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n`,
+        `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-key\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n`,
       );
       resolve(socket);
     });

@@ -25,6 +25,8 @@ export class FakeLog {
   readonly events: RunEvent[] = [];
   readonly #waiters = new Set<() => void>();
   openTails = 0;
+  /** How many were ever opened. */
+  tails = 0;
 
   append(...events: RunEvent[]): void {
     this.events.push(...events);
@@ -34,6 +36,7 @@ export class FakeLog {
   async *tail(after: number, signal: AbortSignal): AsyncGenerator<RunEvent[]> {
     let last = after;
     this.openTails += 1;
+    this.tails += 1;
     try {
       while (!signal.aborted) {
         const due = this.events.filter((event) => event.seq > last);
