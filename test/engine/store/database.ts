@@ -19,7 +19,8 @@ export async function createDatabase(): Promise<TestDatabase> {
   await using admin = await Session.open({ ...base, database: server.adminDatabase }, { part: 'test' });
   await admin.sql.unsafe(`create database "${name}" template "${server.templateDatabase}"`);
   const target = { ...base, database: name };
-  const watcher = await Session.open(target, { part: 'watcher' });
+  const patience = { idle_in_transaction_session_timeout: 60_000, statement_timeout: 60_000 };
+  const watcher = await Session.open(target, { part: 'watcher', settings: patience });
   return {
     target,
     sql: watcher.sql,
