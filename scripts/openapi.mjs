@@ -1,54 +1,35 @@
-// Writes openapi/<dialect>.json from the operations of each face. With --check it only says what is stale.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+// Writes openapi/<dialect>.json from the operations of each face; with --check: fails when one is stale.
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+import { bundleOptions } from './build.mjs';
+import { writeOrCheck } from './generated-file.mjs';
+import { root } from './prepare.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Name of the document, the module that builds it, and the function of that module. */
+const DOCUMENTS = [
+  {
+    name: 'native',
+    module: 'packages/server/src/dialects/native/native-face.ts',
+    build: 'nativeOpenApi',
+  },
+];
 
-/** Name of the file, module below packages/server/src/dialects, and the function that builds the document. */
-const DOCUMENTS = [{ name: 'native', module: 'native/native-face.ts', function: 'nativeOpenApi' }];
-
-/** The modules are TypeScript: bundled into one file that this Node can import. */
-async function loadDocuments(folder) {
-  const entry = DOCUMENTS.map(
-    (document) =>
-      `export { ${document.function} } from ${JSON.stringify(`./packages/server/src/dialects/${document.module}`)};`,
-  ).join('\n');
-  const outfile = join(folder, 'documents.mjs');
-  await build({
-    stdin: { contents: entry, resolveDir: root, loader: 'ts' },
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'warning',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  });
-  return import(pathToFileURL(outfile).href);
+/** Imported from within the server's package, whose dependencies may have other versions than the root's. */
+async function importServerModule(entry) {
+  const outfile = join('packages/server/node_modules/.cache', `openapi-${process.pid}.mjs`);
+  await mkdir(dirname(join(root, outfile)), { recursive: true });
+  await esbuild.build({ ...bundleOptions(entry, outfile), sourcemap: 'inline' });
+  try {
+    return await import(pathToFileURL(join(root, outfile)).href);
+  } finally {
+    await rm(join(root, outfile), { force: true });
+  }
 }
 
-const isCheck = process.argv.includes('--check');
-await mkdir(join(root, 'node_modules', '.cache'), { recursive: true });
-const folder = await mkdtemp(join(root, 'node_modules', '.cache', 'openapi-'));
-try {
-  const modules = await loadDocuments(folder);
-  for (const document of DOCUMENTS) {
-    const file = join(root, 'openapi', `${document.name}.json`);
-    const text = `${JSON.stringify(modules[document.function](), null, 2)}\n`;
-    const written = await readFile(file, 'utf8').catch(() => null);
-    if (written === text) {
-      console.log(`openapi/${document.name}.json is up to date`);
-    } else if (isCheck) {
-      console.error(`openapi/${document.name}.json is stale: run npm run openapi`);
-      process.exitCode = 1;
-    } else {
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text);
-      console.log(`openapi/${document.name}.json written`);
-    }
-  }
-} finally {
-  await rm(folder, { recursive: true, force: true });
+for (const { name, module, build } of DOCUMENTS) {
+  const modules = await importServerModule(module);
+  const text = `${JSON.stringify(modules[build](), null, 2)}\n`;
+  await writeOrCheck(`openapi/${name}.json`, text, 'npm run openapi');
 }
