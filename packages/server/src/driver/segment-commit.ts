@@ -86,11 +86,10 @@ export function createSegmentCommit(options: SegmentCommitOptions): SegmentCommi
         const outcome = await once(commands);
         const isLost = outcome.kind === 'refused' && isUnavailable(outcome.error);
         if (outcome.kind !== 'stale' && !isLost) return outcome;
-        if (isLost && signal.aborted) return outcome;
         if (isLost) await clock.sleep(delayMs, signal);
         const isRead = await look();
-        // A commit whose reply was lost looks stale when it is tried again.
-        if (isRead && tookEffect(commands, recorder.events)) return { kind: 'committed' };
+        // A commit whose reply was lost looks stale when it is tried again, or has ended this segment.
+        if (tookEffect(commands, recorder.events)) return { kind: 'committed' };
         if (options.isOver()) return { kind: 'over' };
         if (outcome.kind === 'stale' && isRead) return outcome;
         if (signal.aborted) return outcome;

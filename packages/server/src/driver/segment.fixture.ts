@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { systemActor, type EventData, type Json, type RunAgent, type Tool } from '@fermata/protocol';
+import {
+  systemActor,
+  type EventData,
+  type EventOf,
+  type Json,
+  type RunAgent,
+  type RunEvent,
+  type Tool,
+} from '@fermata/protocol';
 import {
   createMemoryStore,
   type MemoryRun,
@@ -13,7 +21,7 @@ import type { ToolOutcome } from '../agent/tools/tool-outcome.ts';
 import type { ToolCall } from '../agent/tools/toolbox.ts';
 import type { Command, Commands } from '../engine/commands.ts';
 import { Fenced } from '../engine/errors.ts';
-import { createSegmentRunner, type SegmentRunner } from './segment.ts';
+import { createSegmentRunner } from './segment.ts';
 import type { ClaimedRun, SegmentClock, SegmentDeps } from './segment-ports.ts';
 
 export const ANNA = { type: 'principal', id: 'anna', name: 'Anna' } as const;
@@ -87,13 +95,12 @@ export interface TestTool extends Partial<Pick<Tool, 'approval' | 'afterCrash' |
   inputSchema?: Tool['inputSchema'];
   opensWait?: boolean;
   timeoutMs?: number;
-  handler?: ToolScript;
+  handler?: ToolScript | undefined;
 }
 
 export interface TestWorld {
   clock: TestClock;
   store: MemoryStore;
-  runner: SegmentRunner;
   /** How often each idempotency key was requested, and how often it had an effect (at most once). */
   requests: Map<string, number>;
   effects: Map<string, number>;
@@ -116,6 +123,8 @@ export interface TestSegment {
   drain(): void;
   /** The drain limit has passed. */
   abort(): void;
+  /** Its process is dead: nothing that it has begun, or begins, has an effect or an end. */
+  kill(): void;
 }
 
 export interface TestWorldOptions {
@@ -178,8 +187,6 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
     log: { info: log('info'), warn: log('warn'), error: log('error') },
     ...options.deps,
   };
-  const runner = createSegmentRunner(deps);
-
   async function claim(run: MemoryRun): Promise<ClaimedRun | null> {
     const { runId, organizationId } = run.state;
     const { claim: taken, dueAt } = run.dispatch;
@@ -197,6 +204,7 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
 
   function segment(run: MemoryRun, claimed: ClaimedRun): TestSegment {
     const fence = new AbortController();
+    const process = mortal(deps);
     const drain = new AbortController();
     const hints = options.hints ?? 'events';
     const isMine = (): boolean =>
@@ -204,7 +212,7 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
     const stop = store.onCommitted((committed) => {
       if (committed === run && !isMine() && hints === 'events') fence.abort(new Fenced());
     });
-    const done = runner.run(claimed, fence.signal, {
+    const done = createSegmentRunner(process.deps).run(claimed, fence.signal, {
       drain: drain.signal,
       onCommit: (listener) =>
         store.onCommitted((committed, events) => {
@@ -216,6 +224,7 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
       done: done.finally(stop),
       drain: () => drain.abort(),
       abort: () => fence.abort(new Error('the drain limit has passed')),
+      kill: process.kill,
     };
   }
 
@@ -235,7 +244,6 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
   return {
     clock,
     store,
-    runner,
     requests,
     effects,
     prompts,
@@ -249,6 +257,32 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
     types: (run) => run.events.map((event) => event.type),
   };
 }
+
+/** The dependencies as one process has them: when it is killed, no call of theirs has an effect or ends any more. */
+function mortal(deps: SegmentDeps): { deps: SegmentDeps; kill: () => void } {
+  let isDead = false;
+  const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
+    const result = isDead ? NEVER : work();
+    const value = await result;
+    return isDead ? await NEVER : value;
+  };
+  return {
+    deps: {
+      ...deps,
+      committer: { commit: (request) => whileAlive(() => deps.committer.commit(request)) },
+      models: { ...deps.models, call: (request) => whileAlive(() => deps.models.call(request)) },
+      openToolbox: (run) => {
+        const toolbox = deps.openToolbox(run);
+        return { ...toolbox, callTool: (call) => whileAlive(() => toolbox.callTool(call)) };
+      },
+    },
+    kill: () => {
+      isDead = true;
+    },
+  };
+}
+
+const NEVER = new Promise<never>(() => undefined);
 
 function toTool(tool: TestTool): ResolvedTool {
   const opensWait = tool.opensWait ?? (tool.type === 'client' || tool.type === 'builtin');
@@ -334,4 +368,39 @@ export function messaging(text: string, onWaiting: 'queue' | 'supersede' | null 
 
 export function cancelling(): Command {
   return { type: 'cancel', by: ANNA, reason: null };
+}
+
+/** A model that asks for the calls in its first turn and is content in the second. */
+export function worldOf(
+  calls: { tool: string; args?: Json }[],
+  tools: TestTool[],
+  options: Partial<TestWorldOptions> = {},
+): TestWorld {
+  const model: ModelScript = ({ turn }) => (turn === 1 ? says('', ...calls) : says('Done'));
+  return createTestWorld({ model, tools, ...options });
+}
+
+/** The data of the run's events of one type. */
+export function eventsOf<T extends RunEvent['type']>(run: MemoryRun, type: T): EventOf<T>['data'][] {
+  return run.events.flatMap((event) => (event.type === type ? [event.data as EventOf<T>['data']] : []));
+}
+
+/** What the last prompt says of the calls of the first turn: outputs, or messages of errors. */
+export function results(world: TestWorld): unknown[] {
+  const asking = world.prompts.at(-1)?.messages.find(({ calls }) => calls.length > 0);
+  return (asking?.calls ?? []).map(({ state, output, error }) =>
+    state === 'completed' ? output : error?.message,
+  );
+}
+
+/** Claims a run that is due, and begins its segment. */
+export async function begin(world: TestWorld, run: MemoryRun): Promise<TestSegment> {
+  const claimed = await world.claim(run);
+  if (claimed === null) throw new Error('the run is not due');
+  return world.segment(run, claimed);
+}
+
+/** An outcome that nobody knows. */
+export function doubt(message = 'the connection was cut'): ToolOutcome {
+  return { kind: 'in_doubt', cause: 'reset', message };
 }

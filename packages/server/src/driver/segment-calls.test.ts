@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ANNA,
+  answering,
+  begin,
+  eventsOf,
+  messaging,
+  resuming,
+  results,
+  worldOf,
+  type TestTool,
+} from './segment.fixture.ts';
+
+describe('calls of one turn', () => {
+  it('are requested side by side, and each is committed as soon as it is done', async () => {
+    let most = 0;
+    let now = 0;
+    const handler =
+      (ms: number): TestTool['handler'] =>
+      async ({ signal }) => {
+        most = Math.max(most, ++now);
+        await world.clock.sleep(ms, signal);
+        now -= 1;
+        return { kind: 'completed', output: ms };
+      };
+    const world = worldOf(
+      [{ tool: 'a' }, { tool: 'b' }, { tool: 'c' }],
+      [
+        { name: 'a', handler: handler(300) },
+        { name: 'b', handler: handler(100) },
+        { name: 'c', handler: handler(200) },
+      ],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(most).toBe(3);
+    expect(eventsOf(run, 'tool.completed').map(({ output }) => output)).toEqual([100, 200, 300]);
+    expect(results(world)).toEqual([300, 100, 200]);
+  });
+
+  it('go on as far as they can: an answer to one starts it while another is under way', async () => {
+    const world = worldOf(
+      [{ tool: 'slow' }, { tool: 'pay' }, { tool: 'page' }],
+      [
+        {
+          name: 'slow',
+          handler: async ({ signal }) => {
+            await world.clock.sleep(10_000, signal);
+            return { kind: 'completed', output: 'slow' };
+          },
+        },
+        { name: 'pay', approval: 'always' },
+        { name: 'page', type: 'client' },
+      ],
+    );
+    const run = world.start();
+    const segment = await begin(world, run);
+    await world.clock.settle();
+    expect(run.state.waits.map(({ kind }) => kind)).toEqual(['approval', 'tool_output']);
+    await world.send(run, answering(run, { decision: 'approve' }));
+    await world.clock.settle();
+    expect(eventsOf(run, 'tool.completed').map(({ tool }) => tool)).toEqual(['pay']);
+    await world.clock.run(segment.done);
+    expect(run.state.status).toBe('waiting');
+    await world.send(run, answering(run, { output: { clicked: true } }));
+    await world.drive(run);
+    expect(results(world)).toEqual(['slow', 'pay done', { clicked: true }]);
+    expect(run.state.status).toBe('succeeded');
+  });
+
+  it('with an unknown tool or arguments that do not fit fail with something the model can use', async () => {
+    const inputSchema = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] };
+    const world = worldOf(
+      [{ tool: 'nope' }, { tool: 'count', args: {} }, { tool: 'count', args: 'no json' }],
+      [{ name: 'count', inputSchema }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(results(world)).toEqual([
+      'there is no tool named nope',
+      "the arguments are not valid: must have required property 'n'",
+      'the arguments are not valid: must be object',
+    ]);
+    expect(world.requests.size).toBe(0);
+  });
+
+  it('are superseded by a message, whose turn begins at once', async () => {
+    const world = worldOf(
+      [{ tool: 'page' }, { tool: 'step' }],
+      [{ name: 'page', type: 'client' }, { name: 'step' }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(run.state.status).toBe('waiting');
+    await world.send(run, messaging('Never mind', 'supersede'));
+    await world.drive(run);
+    expect(run.state.status).toBe('succeeded');
+    expect(results(world)).toEqual(['not executed: superseded by a message', 'step done']);
+  });
+
+  it('beyond the limit put a budget hold on the run, and the rest is done after a resume', async () => {
+    const world = worldOf(
+      [{ tool: 'step' }, { tool: 'page' }, { tool: 'step' }],
+      [{ name: 'step' }, { name: 'page', type: 'client' }],
+    );
+    const run = world.start({ limits: { maxToolCalls: 2 } });
+    await world.drive(run);
+    expect(run.state).toMatchObject({ status: 'paused', holds: [{ name: 'budget' }] });
+    await world.send(run, resuming());
+    await world.drive(run);
+    await world.send(run, answering(run, { output: 1 }));
+    await world.drive(run);
+    expect(run.state.status).toBe('succeeded');
+    expect([...world.requests.values()]).toEqual([1, 1]);
+  });
+
+  it('keep a big output as a blob, with its beginning in the log', async () => {
+    const big = 'é'.repeat(150_000);
+    const world = worldOf(
+      [{ tool: 'read' }],
+      [{ name: 'read', handler: () => ({ kind: 'completed', output: { text: big } }) }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    const output = eventsOf(run, 'tool.completed')[0]?.output as { blob: string; preview: string };
+    expect(output).toMatchObject({ truncated: true, mediaType: 'application/json', sizeBytes: 300_011 });
+    expect(output.preview).toHaveLength(4_000);
+    const blob = await world.store.blobs.get(1, output.blob.replace('blob:sha256-', ''));
+    expect(JSON.parse(Buffer.from(blob?.bytes ?? []).toString())).toEqual({ text: big });
+  });
+});
+
+describe('a tool that waits', () => {
+  it('asks a person, with the schema of the answer', async () => {
+    const schema = { type: 'object', properties: { ok: { type: 'boolean' } } };
+    const world = worldOf(
+      [{ tool: 'ask_user', args: { question: 'Shall I?', schema } }],
+      [{ name: 'ask_user', type: 'builtin' }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(eventsOf(run, 'wait.opened')[0]).toMatchObject({ kind: 'input', prompt: 'Shall I?', schema });
+    await world.send(run, answering(run, { value: { ok: true } }));
+    await world.drive(run);
+    expect(results(world)).toEqual([{ ok: true }]);
+  });
+
+  it('does not ask with a schema that cannot be used', async () => {
+    const world = worldOf(
+      [{ tool: 'ask_user', args: { question: 'Shall I?', schema: { type: 'nonsense' } } }],
+      [{ name: 'ask_user', type: 'builtin' }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(run.state.status).toBe('succeeded');
+    expect(results(world)[0]).toMatch(/schema of the answer cannot be used/);
+  });
+
+  it('sleeps until an absolute time', async () => {
+    const world = worldOf(
+      [{ tool: 'sleep_until', args: { seconds: 90 } }],
+      [{ name: 'sleep_until', type: 'builtin' }],
+    );
+    const run = world.start();
+    const began = world.clock.now();
+    await world.drive(run);
+    const [wait] = run.state.waits;
+    expect(wait).toMatchObject({ kind: 'timer', deadlineAt: new Date(began + 90_000).toISOString() });
+    const { deadlineAt = null, id = '' } = wait ?? {};
+    await world.clock.run(world.clock.sleep(90_000, new AbortController().signal));
+    await world.send(run, { type: 'expire', by: ANNA, waitId: id, expectedDeadlineAt: deadlineAt });
+    await world.drive(run);
+    expect(run.state.status).toBe('succeeded');
+  });
+
+  it('says that it cannot delegate yet', async () => {
+    const world = worldOf(
+      [{ tool: 'delegate', args: { task: 'x' } }],
+      [{ name: 'delegate', type: 'builtin' }],
+    );
+    const run = world.start();
+    await world.drive(run);
+    expect(results(world)).toEqual(['delegate is not supported yet']);
+  });
+
+  it('expires by its ladder, and the model goes on', async () => {
+    const world = worldOf(
+      [{ tool: 'page' }],
+      [
+        {
+          name: 'page',
+          type: 'client',
+          deadline: [
+            { after: 10, notify: 'ops' },
+            { after: 60, expire: true },
+          ],
+        },
+      ],
+    );
+    const run = world.start();
+    const began = world.clock.now();
+    await world.drive(run);
+    expect(run.state.waits[0]?.deadlineAt).toBe(new Date(began + 60_000).toISOString());
+  });
+});
