@@ -121,12 +121,11 @@ function welcome(config: Config, url: string, { apiKey, keyFile, isNew }: AdminK
   if (config.keys.apiKey === null && isNew) say(`Admin key, kept in ${keyFile}:\n\n  ${apiKey}`);
   const bearer = config.keys.apiKey === null ? `$(cat '${keyFile}')` : '$FERMATA_API_KEY';
   say(`
-Try it: start a run that stops at an approval, watch it, approve.
+Try it: start a run that stops at an approval, watch it, approve its call.
 
-  KEY="${bearer}"
-  RUN=$(curl -s ${base}/v1/runs -H "Authorization: Bearer $KEY" -d '{"model":"script/approval","input":"Send the report"}' -H 'Content-Type: application/json' | grep -o '"id":"[^"]*"' | head -1 | cut -d'"' -f4); echo "$RUN"
-  curl -sN "${base}/v1/runs/$RUN/events?until=parked" -H "Authorization: Bearer $KEY" -H 'Accept: text/event-stream'
-  WAIT=$(curl -s "${base}/v1/waits?run=$RUN" -H "Authorization: Bearer $KEY"); curl -s "${base}/v1/waits/$(echo "$WAIT" | grep -o 'wait_[0-9a-f]*' | head -1)/answer" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d "{\"decision\":\"approve\",\"digest\":\"$(echo "$WAIT" | grep -o '"digest":"[0-9a-f]*"' | head -1 | cut -d'"' -f4)\"}"
+  A="Authorization: Bearer ${bearer}"; J="Content-Type: application/json"; RUN=$(curl -s ${base}/v1/runs -H "$A" -H "$J" -d '{"model":"script/approval","input":"Send the report"}' | grep -o '[0-9a-f-]\\{36\\}' | head -1)
+  curl -sN "${base}/v1/runs/$RUN/events?until=parked" -H "$A" -H "Accept: text/event-stream"
+  WAIT=$(curl -s "${base}/v1/waits?run=$RUN" -H "$A"); curl -s "${base}/v1/waits/$(echo "$WAIT" | grep -o 'wait_[0-9a-f-]*' | head -1)/answer" -H "$A" -H "$J" -d '{"decision":"approve","digest":"'$(echo "$WAIT" | grep -o '[0-9a-f]\\{64\\}' | head -1)'"}'
 `);
 }
 

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { RunAgent, Tool } from '@fermata/protocol';
 import type { FastifyInstance } from 'fastify';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
+import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import type { Config } from './config/config.ts';
 import { nativeFace } from './dialects/native/native-face.ts';
@@ -158,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     models,
     openToolbox: ({ definition, secrets }) =>
       createToolbox({
-        tools: definition.agent?.tools ?? [],
+        tools: toolsOf(definition.agent),
         mcpServers: definition.agent?.mcpServers ?? [],
         secrets,
         fetch: guardedFetch,
@@ -341,6 +343,12 @@ function providersOf({ models }: Config): Parameters<typeof createModels>[0]['pr
       ]),
     ),
   };
+}
+
+/** A ready-made script brings its own tools along when the run declares none. */
+function toolsOf(agent: RunAgent | null): Tool[] {
+  const tools = agent?.tools ?? [];
+  return tools.length > 0 ? tools : builtinAgentTools(agent?.model ?? '');
 }
 
 function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
