@@ -21,6 +21,7 @@ async function main(): Promise<void> {
   const started = performance.now();
   const { config, warnings } = loadConfig(readEnvironment(), process.argv.slice(2));
   armCrashPoint(config.testing.crashAt);
+  armCrashPoint(config.testing.stopAt, 'SIGSTOP');
   for (const warning of warnings) say(`Note: ${warning}`);
   await mkdir(config.server.dataDir, { recursive: true });
   const logger = createLogger({ level: config.server.logLevel });

@@ -52,7 +52,7 @@ export interface Config {
     drainMs: number;
   };
   tools: { timeoutMs: number; allowPrivateAddresses: string[] };
-  testing: { crashAt: string | null };
+  testing: { crashAt: string | null; stopAt: string | null };
 }
 
 export interface LoadedConfig {
@@ -182,7 +182,7 @@ function groupVariables(env: z.output<typeof variables>): Config {
       timeoutMs: env.FERMATA_TOOL_TIMEOUT_MS,
       allowPrivateAddresses: env.FERMATA_ALLOW_PRIVATE_ADDRESSES,
     },
-    testing: { crashAt: env.FERMATA_CRASH_AT ?? null },
+    testing: { crashAt: env.FERMATA_CRASH_AT ?? null, stopAt: env.FERMATA_STOP_AT ?? null },
   };
 }
 

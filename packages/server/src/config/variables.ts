@@ -39,6 +39,9 @@ function integer(min: number, max: number): z.ZodType<number, string> {
 
 const secret = z.string().transform((value): Secret => makeSecret(value));
 const name = z.string().trim().min(1, 'must not be empty');
+const crashPoint = z
+  .string()
+  .regex(/^[a-z-]+(:[1-9]\d{0,5})?$/, 'must be like before-commit or before-commit:3');
 const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
   .transform(withoutSlash);
@@ -262,8 +265,15 @@ export const variables = z.object({
 
   FERMATA_CRASH_AT: variable(
     'Testing',
-    'Name of a crash point: the process kills itself there. For fault tests only.',
-    name.optional(),
+    'Crash point, `<name>` or `<name>:<n>`, where the process kills itself when it comes there (for the n-th time). ' +
+      'For fault tests only.',
+    crashPoint.optional(),
+    'none',
+  ),
+  FERMATA_STOP_AT: variable(
+    'Testing',
+    'The same, but the process freezes there until it is sent SIGCONT.',
+    crashPoint.optional(),
     'none',
   ),
 });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { runStatusSchema } from '@fermata/protocol';
 import { z } from 'zod';
 import type { HintListener, Hints, RunHint } from '../engine/ports.ts';
+import { crashPoint } from '../observe/crash-point.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { Reconnecting } from './reconnecting.ts';
@@ -113,6 +114,7 @@ export class HintHub implements Hints, AsyncDisposable {
 }
 
 async function notify(session: Session, payloads: readonly string[]): Promise<void> {
+  crashPoint('before-hint');
   try {
     await session.sql`select pg_notify(${CHANNEL}, payload) from unnest(${[...payloads]}::text[]) as payload`;
   } catch {
