@@ -1,0 +1,174 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { Role, Run } from '@fermata/protocol';
+import { vi } from 'vitest';
+import { loadConfig } from '../../packages/server/src/config/config.ts';
+import { createLogger, type Logger } from '../../packages/server/src/observe/log.ts';
+import { startServer, type Server } from '../../packages/server/src/server.ts';
+import { ApiClient, type Body } from './api-client.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
+import { startToolTarget, type ToolTarget } from './tool-target.ts';
+
+export interface WorldOptions {
+  /** Environment of the servers, on top of the world's own. */
+  env?: Record<string, string>;
+  /** Servers on the one database; 1 unless told. */
+  servers?: number;
+  /** Messages of error lines that the test provokes. */
+  errors?: RegExp;
+}
+
+/** A whole server in the process of the test, over real HTTP, on a database of its own. */
+export interface World extends AsyncDisposable {
+  database: TestDatabase;
+  servers: Server[];
+  url: string;
+  /** Clients of the first server, one per role. */
+  api: ApiClient;
+  developer: ApiClient;
+  operator: ApiClient;
+  viewer: ApiClient;
+  /** The admin of another organization. */
+  stranger: ApiClient;
+  /** The admin's client at the second server. */
+  second: ApiClient;
+  /** What http tools call. */
+  target: ToolTarget;
+  /** Every reply and every frame that a client has read. */
+  replies: string[];
+  /** Every line that the servers have logged. */
+  logs: string[];
+  /** Starts a run with a script. */
+  script(turns: Body[], more?: Body): Promise<Run>;
+  /** One more server on the same database. */
+  addServer(env?: Record<string, string>): Promise<Server>;
+}
+
+const SECRET_KEY = Buffer.alloc(32, 7);
+
+export async function testWorld(options: WorldOptions = {}): Promise<World> {
+  const database = await testDatabase();
+  const target = await startToolTarget();
+  const servers: Server[] = [];
+  const logs: string[] = [];
+  const logger = createLogger({ level: 'debug', destination: { write: (line) => void logs.push(line) } });
+  const adminKey = newKey();
+
+  async function addServer(env: Record<string, string> = {}): Promise<Server> {
+    const server = await serve(database, adminKey, logger, { ...options.env, ...env });
+    servers.push(server);
+    return server;
+  }
+
+  async function dispose(): Promise<void> {
+    try {
+      await Promise.all(servers.map((server) => server.close()));
+      checkLogs(logs, options.errors);
+      await checkNoSessions(database);
+    } finally {
+      await target[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    }
+  }
+
+  try {
+    for (let i = 0; i < (options.servers ?? 1); i++) await addServer();
+    const keys = await insertKeys(database);
+    const replies: string[] = [];
+    const url = servers[0]?.url ?? '';
+    const client = (key: string, base = url): ApiClient =>
+      new ApiClient(base, key, (text) => void replies.push(text));
+    const api = client(adminKey);
+    return {
+      database,
+      servers,
+      url,
+      api,
+      developer: client(keys.developer),
+      operator: client(keys.operator),
+      viewer: client(keys.viewer),
+      stranger: client(keys.stranger),
+      second: api.at(servers[1]?.url ?? url),
+      target,
+      replies,
+      logs,
+      script: (turns, more = {}) => api.start({ input: 'go', ...more, script: turns }),
+      addServer,
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+function newKey(): string {
+  return `fermata_${randomBytes(24).toString('base64url')}`;
+}
+
+async function serve(
+  database: TestDatabase,
+  apiKey: string,
+  logger: Logger,
+  env: Record<string, string>,
+): Promise<Server> {
+  const { config } = loadConfig({
+    PORT: '0',
+    FERMATA_MODEL: 'script/echo',
+    FERMATA_ALLOW_PRIVATE_ADDRESSES: '127.0.0.1',
+    FERMATA_DRAIN_MS: '2000',
+    ...env,
+  });
+  return startServer({
+    config,
+    target: database.target,
+    isEmbedded: false,
+    secretKey: SECRET_KEY,
+    apiKey,
+    logger,
+    isCheckingReplies: true,
+  });
+}
+
+/** Principals and keys that no request has made: one per role, and an admin of another organization. */
+async function insertKeys({
+  sql,
+}: TestDatabase): Promise<Record<'developer' | 'operator' | 'viewer' | 'stranger', string>> {
+  await sql`insert into organizations (id, uuid, name) values (2, ${randomUUID()}, 'another') on conflict do nothing`;
+  const insert = async (organizationId: number, role: Role): Promise<string> => {
+    const [principalId, secret] = [randomUUID(), newKey()];
+    const name = organizationId === 1 ? role : 'stranger';
+    await sql`
+      insert into principals (id, organization_id, type, name, role)
+      values (${principalId}, ${organizationId}, 'person', ${name}, ${role})`;
+    await sql`
+      insert into keys (id, organization_id, principal_id, name, role, prefix, hash)
+      values (${`key_${randomBytes(12).toString('hex')}`}, ${organizationId}, ${principalId}, ${name}, ${role},
+        ${secret.slice(0, 12)}, ${createHash('sha256').update(secret).digest()})`;
+    return secret;
+  };
+  return {
+    developer: await insert(1, 'developer'),
+    operator: await insert(1, 'operator'),
+    viewer: await insert(1, 'viewer'),
+    stranger: await insert(2, 'admin'),
+  };
+}
+
+/** A server that has closed has left no session behind. */
+async function checkNoSessions({ sql, target }: TestDatabase): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const left = await sql<{ name: string; query: string }[]>`
+        select application_name as name, left(query, 200) as query from pg_stat_activity
+        where datname = ${target.database} and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+      if (left.length > 0) throw new Error(`sessions are left open: ${JSON.stringify(left)}`);
+    },
+    { timeout: 5_000, interval: 20 },
+  );
+}
+
+/** A server logs an error only for what is its own fault, or the test's. */
+function checkLogs(logs: readonly string[], expected: RegExp | undefined): void {
+  const errors = logs.filter((line) => /"level":"(error|fatal)"/.test(line) && expected?.test(line) !== true);
+  if (errors.length > 0) throw new Error(`the server logged errors:\n${errors.join('')}`);
+}
