@@ -1,6 +1,5 @@
 import {
   EVENT_VERSION,
-  isTerminal,
   MAX_EVENT_BYTES,
   systemActor,
   type Run,
@@ -8,7 +7,7 @@ import {
   type Wait,
 } from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
-import type { DecisionFacts, EarlyAnswer } from '../engine/commands.ts';
+import type { DecisionFacts } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult, NewRun } from '../engine/commit.ts';
 import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/deciders/refuse.ts';
@@ -20,10 +19,10 @@ import {
   type Offer,
 } from '../engine/dispatch.ts';
 import { EngineError, Fenced, ReplayedReply } from '../engine/errors.ts';
-import { recordPatch } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
-import { closedFrom, lockKeys, recordFact, type BatchFacts, type WaitFact } from './committer-reads.ts';
+import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
 import { emptyWrites, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
+import { noteBlobs, projectEvents, type Working } from './committer-projection.ts';
 import { runFromRow, type RunRecordRow } from './run-row.ts';
 
 export type Outcome =
@@ -48,18 +47,6 @@ export interface BatchOptions {
   clock(databaseMs: number): number;
   /** The lane has waited for the rows: a run that was not found does not exist. */
   waited: ReadonlySet<string>;
-}
-
-/** One run within a batch: later requests see what earlier ones decided. */
-interface Working {
-  organizationId: number;
-  state: RunState;
-  dispatch: Dispatch;
-  record: RunRecordRow | null;
-  waits: WaitFact[];
-  early: EarlyAnswer[];
-  known: Map<string, number>;
-  changed: boolean;
 }
 
 /** Decides a batch in order of arrival, each request in its own try. Pure but for the claims it reserves. */
@@ -174,7 +161,7 @@ class Batch {
         attempts: dispatch.attempts,
         runAt: job.runAt,
       });
-    this.#noteBlobs(organizationId, placed);
+    noteBlobs(this.#writes, organizationId, placed);
     this.#runs.set(run.runId, {
       organizationId,
       state,
@@ -211,8 +198,8 @@ class Batch {
     if (job !== null)
       this.#writes.jobs.push({ runId, epoch: dispatch.epoch, attempts: dispatch.attempts, runAt: job.runAt });
     this.#writes.events.push(...placed);
-    this.#project(run, placed);
-    this.#noteBlobs(run.organizationId, placed);
+    projectEvents(this.#writes, run, placed);
+    noteBlobs(this.#writes, run.organizationId, placed);
     const { state, events, decisions } = decided;
     const waits = this.#namedWaits(request, run);
     return this.#done(request, { state, dispatch, events, decisions, record: run.record, waits }, false);
@@ -269,148 +256,6 @@ class Batch {
       return { kind: 'claim', ...offered };
     };
     return redispatch(before, state, events, cause, offer);
-  }
-
-  /** What the events mean for the other tables. */
-  #project(run: Working, placed: readonly PlacedEvent[]): void {
-    const { runId } = run.state;
-    for (const { event } of placed) {
-      this.#projectRecord(run, event);
-      switch (event.type) {
-        case 'wait.opened': {
-          const open = run.state.waits.find((wait) => wait.id === event.data.id);
-          this.#writes.opened.push({
-            body: event.data,
-            runId,
-            organizationId: run.organizationId,
-            at: event.at,
-            seq: event.seq,
-            clockStopped: (open?.remainingMs ?? null) !== null,
-            deadlineAt: open === undefined ? event.data.deadlineAt : open.deadlineAt,
-            remainingMs: open?.remainingMs ?? null,
-          });
-          run.waits.push({ runId, wait: openedWait(runId, event), closed: null });
-          break;
-        }
-        case 'wait.resolved':
-        case 'wait.expired':
-        case 'wait.superseded':
-        case 'wait.cancelled':
-          this.#closeWait(run, event);
-          break;
-        case 'wait.answered_early': {
-          const { callId, answer, via, early } = event.data;
-          run.early.push({ callId, kind: early.kind, answer, by: early.by, via, at: early.at });
-          this.#writes.early.push({
-            runId,
-            callId,
-            kind: early.kind,
-            seq: event.seq,
-            json: JSON.stringify(answer),
-            by: JSON.stringify(early.by),
-            via,
-            at: early.at,
-          });
-          break;
-        }
-        case 'wait.assigned':
-        case 'wait.snoozed':
-        case 'wait.escalated':
-        case 'hold.placed':
-        case 'hold.released':
-          this.#moveWaits(run, event);
-          break;
-        case 'message.received':
-          if (event.data.messageId !== null) this.#noteKey(run, 'message', event.data.messageId, event.seq);
-          break;
-        case 'note.logged':
-          if (event.data.key !== null) this.#noteKey(run, 'note', event.data.key, event.seq);
-          break;
-        default:
-      }
-    }
-  }
-
-  #projectRecord(run: Working, event: RunEvent): void {
-    const { runId } = run.state;
-    const patch = recordPatch({ metadata: run.record?.metadata ?? {} }, event);
-    if (isTerminal(run.state.status)) this.#writes.ended.add(runId);
-    if (patch === null) return;
-    this.#writes.records.set(runId, { ...this.#writes.records.get(runId), ...patch });
-    if (run.record === null) return;
-    run.record = {
-      ...run.record,
-      ...(patch.title === undefined ? {} : { title: patch.title }),
-      ...(patch.metadata === undefined ? {} : { metadata: patch.metadata }),
-      ...(patch.output === undefined ? {} : { output: patch.output }),
-      ...(patch.summary === undefined ? {} : { summary: patch.summary }),
-      ...(patch.error === undefined ? {} : { error: patch.error }),
-      ...(patch.endedBy === undefined ? {} : { ended_by: patch.endedBy }),
-    };
-  }
-
-  #closeWait(
-    run: Working,
-    event: RunEvent & { type: `wait.${'resolved' | 'expired' | 'superseded' | 'cancelled'}` },
-  ): void {
-    const { waitId, callId, resolution } = event.data;
-    const state = event.type.slice('wait.'.length) as 'resolved' | 'expired' | 'superseded' | 'cancelled';
-    this.#writes.closed.push({ id: waitId, runId: run.state.runId, state, resolution });
-    const fact = run.waits.find((known) => known.wait.id === waitId);
-    if (fact === undefined) return;
-    fact.wait = {
-      ...fact.wait,
-      state,
-      resolution,
-      deadlineAt: null,
-      clockStopped: false,
-      remainingSeconds: null,
-    };
-    fact.closed = closedFrom({ id: waitId, kind: fact.wait.kind, callId }, resolution);
-  }
-
-  #moveWaits(run: Working, event: RunEvent): void {
-    for (const wait of run.state.waits) {
-      const fact = run.waits.find((known) => known.wait.id === wait.id);
-      const snoozedUntil =
-        event.type === 'wait.snoozed' && event.data.waitId === wait.id
-          ? event.data.until
-          : (fact?.wait.snoozedUntil ?? null);
-      const stopped = wait.remainingMs !== null;
-      const row = {
-        id: wait.id,
-        deadlineAt: wait.deadlineAt,
-        remainingMs: wait.remainingMs,
-        stopped,
-        assignee: wait.assignee,
-        snoozedUntil,
-      };
-      this.#writes.moved = [...this.#writes.moved.filter((moved) => moved.id !== wait.id), row];
-      if (fact === undefined) continue;
-      const remainingSeconds = wait.remainingMs === null ? null : Math.round(wait.remainingMs / 1000);
-      fact.wait = {
-        ...fact.wait,
-        deadlineAt: wait.deadlineAt,
-        clockStopped: stopped,
-        remainingSeconds,
-        assignee: wait.assignee,
-        snoozedUntil,
-      };
-    }
-  }
-
-  #noteKey(run: Working, kind: 'message' | 'note', key: string, seq: number): void {
-    run.known.set(`${kind}:${key}`, seq);
-    this.#writes.keys.push({ runId: run.state.runId, kind, key, seq });
-  }
-
-  #noteBlobs(organizationId: number, placed: readonly PlacedEvent[]): void {
-    for (const { event, json } of placed) {
-      if (!json.includes('blob:sha256-')) continue;
-      for (const [, digest] of json.matchAll(/blob:sha256-([0-9a-f]{64})/g)) {
-        if (digest !== undefined) this.#writes.blobs.push({ organizationId, digest, runId: event.runId });
-      }
-    }
   }
 
   #namedWaits(request: Exclude<CommitRequest, { create: NewRun }>, run: Working): Wait[] {
@@ -517,19 +362,6 @@ function placeEvent(event: RunEvent): PlacedEvent {
     throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
   }
   return { event, json };
-}
-
-function openedWait(runId: string, event: RunEvent & { type: 'wait.opened' }): Wait {
-  return {
-    ...event.data,
-    runId,
-    state: 'open',
-    clockStopped: false,
-    remainingSeconds: null,
-    snoozedUntil: null,
-    openedAt: event.at,
-    resolution: null,
-  };
 }
 
 function recordOf({ runId, created }: NewRun, number: number, at: string): RunRecordRow {
