@@ -156,6 +156,15 @@ export interface DecisionFacts {
   early: readonly EarlyAnswer[];
   /** Client message ids and note keys of this commit that the log has already, as `kind:key`, with their seq. */
   known: ReadonlyMap<string, number>;
-  /** The wide fields that `update` compares with; null when no command of the commit needs them. */
-  record: { title: string | null; metadata: JsonObject } | null;
+  /** The wide fields that `update` and `report` compare with; null when no command of the commit needs them. */
+  record: ReportedFields | null;
+}
+
+/** What is not given is not known, and then counts as another value. */
+export interface ReportedFields {
+  title: string | null;
+  metadata: JsonObject;
+  output?: Json | null;
+  summary?: string | null;
+  error?: RunError | null;
 }

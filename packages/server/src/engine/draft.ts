@@ -1,6 +1,7 @@
 import { EVENT_VERSION, type NewEvent, type RunEvent } from '@fermata/protocol';
 import { apply } from './apply.ts';
 import type { DecisionFacts } from './commands.ts';
+import { learn } from './facts.ts';
 import type { RunState } from './state.ts';
 
 /**
@@ -12,7 +13,8 @@ export interface Draft {
   readonly events: RunEvent[];
   /** RFC 3339; not before the run's last event. */
   readonly now: string;
-  readonly facts: DecisionFacts;
+  /** As of the last event that was emitted. */
+  facts: DecisionFacts;
   emit(event: NewEvent): RunEvent;
 }
 
@@ -20,7 +22,7 @@ export interface Draft {
 export function createDraft(state: RunState, now: string, facts: DecisionFacts): Draft {
   const events: RunEvent[] = [];
   const at = now > state.at ? now : state.at;
-  return {
+  const draft: Draft = {
     state,
     events,
     now: at,
@@ -34,9 +36,11 @@ export function createDraft(state: RunState, now: string, facts: DecisionFacts):
         v: EVENT_VERSION,
         data: event.data,
       } as RunEvent;
+      draft.facts = learn(draft.facts, state, placed);
       apply(state, placed);
       events.push(placed);
       return placed;
     },
   };
+  return draft;
 }

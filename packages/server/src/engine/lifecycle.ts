@@ -1,12 +1,12 @@
 import type { RunStatus } from '@fermata/protocol';
 import type { CommandOf, CommandType } from './commands.ts';
-import { answer } from './deciders/answers.ts';
+import { answer, answerEnded } from './deciders/answers.ts';
 import { branch } from './deciders/branch.ts';
 import * as driving from './deciders/driving.ts';
 import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
 import { message, messageEnded, messageWaiting } from './deciders/messages.ts';
-import { UNCHANGED, refuseTransition, type Decision } from './deciders/refuse.ts';
+import { UNCHANGED, refuseTransition, stale, type Decision } from './deciders/refuse.ts';
 import * as upkeep from './deciders/upkeep.ts';
 import type { Draft } from './draft.ts';
 
@@ -32,6 +32,24 @@ function row<C extends CommandType>(
   };
 }
 
+/** Steps of a run that the server drives; an external run has no segment. */
+function managed<C extends CommandType>(decider: Decider<C>): Decider<C> {
+  return (draft, command) => {
+    if (draft.state.mode === 'external') stale(draft, `${command.type} of an external run`);
+    return decider(draft, command);
+  };
+}
+
+/** Live is only a run whose statuses allow a step; in the others the driver has come too late. */
+function step<C extends CommandType>(decider: Decider<C>, ...statuses: RunStatus[]): Row<C> {
+  const guarded = managed(decider);
+  return row<C>(
+    late,
+    late,
+    Object.fromEntries(statuses.map((status) => [status, guarded])) as Partial<Row<C>>,
+  );
+}
+
 function unchanged(): Decision {
   return UNCHANGED;
 }
@@ -50,7 +68,7 @@ const late = upkeep.late;
 export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   pause: row(pause, notPaused),
   resume: row(resume, notResumed),
-  answer: row(answer, answer),
+  answer: row(answer, answerEnded),
   message: row(message, messageEnded, { waiting: messageWaiting }),
   report: row(report, reportEnded),
   retry: row(notRetried, notRetried, { failed: retry }),
@@ -67,17 +85,17 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   childChanged: row(upkeep.childChanged, upkeep.childChanged),
   childFinished: row(upkeep.childFinished, upkeep.childFinished),
 
-  claim: row(driving.claim, late, { paused: late, waiting: late }),
-  startTurn: row(late, late, { running: driving.startTurn }),
-  delta: row(late, late, { running: driving.delta, pausing: driving.delta }),
-  completeTurn: row(late, late, { running: driving.completeTurn, pausing: driving.completeTurn }),
-  failTurn: row(late, late, { running: driving.failTurn, pausing: driving.failTurn }),
-  startCall: row(late, late, { running: driving.startCall }),
-  completeCall: row(late, late, { running: driving.completeCall, pausing: driving.completeCall }),
-  failCall: row(late, late, { running: driving.failCall, pausing: driving.failCall }),
-  openWaits: row(late, late, { running: driving.openWaits, pausing: driving.openWaits }),
-  finish: row(late, late, { running: driving.finish }),
-  fail: row(driving.failByDriver, late),
+  claim: step(driving.claim, 'queued', 'running', 'pausing'),
+  startTurn: step(driving.startTurn, 'running'),
+  delta: step(driving.delta, 'running', 'pausing'),
+  completeTurn: step(driving.completeTurn, 'running', 'pausing'),
+  failTurn: step(driving.failTurn, 'running', 'pausing'),
+  startCall: step(driving.startCall, 'running'),
+  completeCall: step(driving.completeCall, 'running', 'pausing'),
+  failCall: step(driving.failCall, 'running', 'pausing'),
+  openWaits: step(driving.openWaits, 'running', 'pausing'),
+  finish: step(driving.finish, 'running'),
+  fail: step(driving.failByDriver, 'queued', 'running', 'pausing', 'paused', 'waiting'),
   giveBack: row(driving.giveBack, late),
   adopt: row(driving.adopt, unchanged),
 };

@@ -17,31 +17,67 @@ interface Verdict {
 
 /** Answers an open wait, keeps an early answer, and tells a late one who won. */
 export function answer(draft: Draft, command: Answer): Decision {
+  const { target } = command;
   const kind = kindOfAnswer(command.answer);
-  const wait = openWaitFor(draft, command, kind);
-  if (wait !== undefined) {
-    resolveWait(draft, wait, checkAnswer(draft, wait, command));
-    return CHANGED;
-  }
-  return lateOrEarly(draft, command, kind);
-}
-
-function openWaitFor(draft: Draft, { target }: Answer, kind: WaitKind | null): WaitState | undefined {
-  if ('waitId' in target) return draft.state.waits.find((wait) => wait.id === target.waitId);
-  return draft.state.waits.find(
-    // An output that comes while the approval is open is kept for the wait after it.
-    (wait) => wait.callId === target.callId && !(wait.kind === 'approval' && kind === 'tool_output'),
+  const open = draft.state.waits.find((wait) =>
+    'waitId' in target ? wait.id === target.waitId : wait.callId === target.callId,
   );
+  if (open !== undefined && ('waitId' in target || open.kind === kind))
+    return decideWait(draft, open, command);
+  const closed = closedFor(draft, command, kind);
+  if (closed !== undefined && closed.kind === kind) return tellWinner(draft, command, closed);
+  const call = callFor(draft, command);
+  if (call !== undefined && kind !== null && mayComeEarly(call, kind, open)) {
+    return keepEarly(draft, command, call, kind);
+  }
+  if (open !== undefined) return decideWait(draft, open, command);
+  if (closed !== undefined) return tellWinner(draft, command, closed);
+  if (call !== undefined) refuse(draft, 'invalid_request', 'this call takes no such answer now');
+  return noSuchTarget(draft, command);
 }
 
-/** Which kind of wait an answer's members speak of; null when they contradict each other. */
+/** A run that has ended waits for nothing: every answer comes too late. */
+export function answerEnded(draft: Draft, command: Answer): Decision {
+  const closed = closedFor(draft, command, kindOfAnswer(command.answer));
+  if (closed !== undefined) return tellWinner(draft, command, closed);
+  if (callFor(draft, command) !== undefined)
+    refuse(draft, 'wait_closed', 'the run has ended; it waits for nothing');
+  return noSuchTarget(draft, command);
+}
+
+function decideWait(draft: Draft, wait: WaitState, command: Answer): Decision {
+  resolveWait(draft, wait, checkAnswer(draft, wait, command));
+  return CHANGED;
+}
+
+function callFor({ state }: Draft, { target }: Answer): CallState | undefined {
+  return 'callId' in target ? state.calls.find((call) => call.callId === target.callId) : undefined;
+}
+
+/** The closed wait that the answer means; by call id the last one of its kind, else the last one. */
+function closedFor({ facts }: Draft, { target }: Answer, kind: WaitKind | null): ClosedWait | undefined {
+  const closed = facts.closed
+    .filter((wait) => ('waitId' in target ? wait.id === target.waitId : wait.callId === target.callId))
+    .toSorted((a, b) => Date.parse(a.resolution.at) - Date.parse(b.resolution.at));
+  return closed.findLast((wait) => wait.kind === kind) ?? closed.at(-1);
+}
+
+function noSuchTarget(draft: Draft, { target }: Answer): never {
+  return refuse(draft, 'not_found', 'waitId' in target ? 'there is no such wait' : 'there is no such call');
+}
+
+/** Which kind of wait an answer's members speak of; null when they say nothing or contradict each other. */
 export function kindOfAnswer(body: AnswerBody): WaitKind | null {
-  if (body.decision !== undefined) return 'approval';
-  if (body.outcome === 'fire') return 'timer';
-  if (body.outcome !== undefined) return 'in_doubt';
-  if (body.output !== undefined || body.error !== undefined) return 'tool_output';
-  if (body.value !== undefined) return 'input';
-  return null;
+  const { decision, outcome, output, error, value } = body;
+  const kinds: WaitKind[] = [];
+  if (decision !== undefined) kinds.push('approval');
+  if (outcome !== undefined) kinds.push(outcome === 'fire' ? 'timer' : 'in_doubt');
+  const isResult = outcome !== 'done' && output !== undefined;
+  if (isResult || error !== undefined) kinds.push('tool_output');
+  if (value !== undefined) kinds.push('input');
+  const edits = body.editedArgs !== undefined && decision !== 'approve';
+  const [kind] = kinds;
+  return kind === undefined || kinds.length > 1 || edits || (isResult && error !== undefined) ? null : kind;
 }
 
 function checkAnswer(draft: Draft, wait: WaitState, command: Answer): Resolution {
@@ -148,30 +184,11 @@ export function resolveWait(draft: Draft, wait: WaitState, resolution: Resolutio
   }
 }
 
-function lateOrEarly(draft: Draft, command: Answer, kind: WaitKind | null): Decision {
-  const { target } = command;
-  const closed = draft.facts.closed.filter((wait) =>
-    'waitId' in target ? wait.id === target.waitId : wait.callId === target.callId,
-  );
-  const call =
-    'callId' in target ? draft.state.calls.find((open) => open.callId === target.callId) : undefined;
-  if (call !== undefined && mayComeEarly(call, kind, closed)) return keepEarly(draft, command, call, kind);
-  const decided = closed.find((wait) => wait.kind === kind) ?? closed.at(-1);
-  if (decided === undefined) {
-    if (call !== undefined)
-      refuse(draft, 'invalid_request', 'this call is made by the server; it takes no answer');
-    refuse(draft, 'not_found', 'waitId' in target ? 'there is no such wait' : 'there is no such call');
-  }
-  return tellWinner(draft, command, decided);
-}
-
-function mayComeEarly(
-  call: CallState,
-  kind: WaitKind | null,
-  closed: readonly ClosedWait[],
-): kind is WaitKind {
-  if (kind === null || call.state === 'running') return false;
-  return !closed.some((wait) => wait.kind === kind);
+/** Before its wait is opened: nobody has begun the call, or what came of it is still to be asked. */
+function mayComeEarly(call: CallState, kind: WaitKind, open: WaitState | undefined): boolean {
+  if (kind === 'in_doubt') return call.state === 'in_doubt';
+  if (open !== undefined) return open.kind === 'approval' && kind !== 'approval';
+  return call.state === 'ready' && call.attempt === 0;
 }
 
 function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKind): Decision {

@@ -1,0 +1,171 @@
+import { type Actor, type AnswerBody, systemActor, type TokenUsage, type WaitBody } from '@fermata/protocol';
+import type { Command, CommandOf } from './commands.ts';
+import { callDigest } from './digest.ts';
+import type { RunState } from './state.ts';
+
+// Commands with everything but what a test is about filled in.
+
+export const ANNA: Actor = { type: 'principal', id: 'anna', name: 'Anna' };
+export const BEN: Actor = { type: 'principal', id: 'ben', name: 'Ben' };
+
+type Filled<C extends Command['type']> = Partial<Omit<CommandOf<C>, 'type'>>;
+
+export function pause(over: Filled<'pause'> = {}): CommandOf<'pause'> {
+  return {
+    type: 'pause',
+    by: ANNA,
+    reason: null,
+    hold: 'operator',
+    at: 'checkpoint',
+    stopClock: true,
+    ...over,
+  };
+}
+export function resume(over: Filled<'resume'> = {}): CommandOf<'resume'> {
+  return { type: 'resume', by: ANNA, reason: null, hold: null, limits: null, model: null, ...over };
+}
+export function answer(
+  target: CommandOf<'answer'>['target'],
+  body: AnswerBody,
+  over: Filled<'answer'> = {},
+): CommandOf<'answer'> {
+  const rest = { by: ANNA, role: 'operator', via: 'native', digest: 'required' } as const;
+  return { type: 'answer', ...rest, target, answer: body, ...over };
+}
+export function message(over: Filled<'message'> = {}): CommandOf<'message'> {
+  return {
+    type: 'message',
+    by: ANNA,
+    messageId: null,
+    role: 'user',
+    parts: [{ type: 'text', text: 'hi' }],
+    onWaiting: null,
+    resume: false,
+    reopen: false,
+    model: null,
+    reason: null,
+    ...over,
+  };
+}
+export function report(over: Filled<'report'> = {}): CommandOf<'report'> {
+  return {
+    type: 'report',
+    by: ANNA,
+    status: null,
+    output: undefined,
+    summary: undefined,
+    error: undefined,
+    reopen: false,
+    reason: null,
+    ...over,
+  };
+}
+export function retry(over: Filled<'retry'> = {}): CommandOf<'retry'> {
+  return { type: 'retry', by: ANNA, reason: null, ...over };
+}
+export function cancel(over: Filled<'cancel'> = {}): CommandOf<'cancel'> {
+  return { type: 'cancel', by: ANNA, reason: null, ...over };
+}
+export function update(over: Filled<'update'> = {}): CommandOf<'update'> {
+  return { type: 'update', by: ANNA, reason: null, ...over };
+}
+export function note(key: string | null = null): CommandOf<'note'> {
+  const body = { by: ANNA, noteType: 'log', summary: 'a note', data: null, key };
+  return { type: 'note', by: ANNA, note: body };
+}
+export function expire(waitId: string, over: Filled<'expire'> = {}): CommandOf<'expire'> {
+  return { type: 'expire', by: systemActor('sweep'), waitId, expectedDeadlineAt: null, ...over };
+}
+export function exhaust(limit: CommandOf<'exhaust'>['limit']): CommandOf<'exhaust'> {
+  return { type: 'exhaust', by: systemActor('sweep'), limit };
+}
+export function lateOutcome(
+  callId: string,
+  outcome: CommandOf<'lateOutcome'>['outcome'],
+): CommandOf<'lateOutcome'> {
+  return { type: 'lateOutcome', callId, tool: 'tool', outcome };
+}
+export function adopt(reason: 'dead' | 'orphaned' = 'dead'): CommandOf<'adopt'> {
+  return { type: 'adopt', executorId: 'executor', reason };
+}
+export function giveBack(over: Filled<'giveBack'> = {}): CommandOf<'giveBack'> {
+  return { type: 'giveBack', reason: 'drain', afterMs: 0, ...over };
+}
+
+/** The turn that the run can start now. */
+export function startTurn(run: { state: RunState }, over: Filled<'startTurn'> = {}): CommandOf<'startTurn'> {
+  const { turn, head } = run.state;
+  const again = turn.phase === 'again';
+  return {
+    type: 'startTurn',
+    through: head,
+    turn: again ? turn.number : turn.number + 1,
+    attempt: again ? turn.attempt + 1 : 1,
+    model: 'script/test',
+    ...over,
+  };
+}
+export function completeTurn(
+  run: { state: RunState },
+  tools: readonly string[] = [],
+  over: Filled<'completeTurn'> = {},
+): CommandOf<'completeTurn'> {
+  const { number, attempt } = run.state.turn;
+  return {
+    type: 'completeTurn',
+    turn: number,
+    attempt,
+    parts: [{ type: 'text', text: 'ok' }],
+    toolCalls: tools.map((tool) => ({ providerCallId: null, tool, args: { n: 1 } })),
+    finishReason: tools.length > 0 ? 'tool_calls' : 'stop',
+    usage: tokens(10, 5, 0.5),
+    model: 'script/test',
+    output: 'ok',
+    ...over,
+  };
+}
+export function failTurn(
+  run: { state: RunState },
+  then: CommandOf<'failTurn'>['then'] = { kind: 'fail' },
+): CommandOf<'failTurn'> {
+  const { number, attempt } = run.state.turn;
+  const error = { code: 'provider_failed', message: 'no answer' };
+  return { type: 'failTurn', turn: number, attempt, error, then };
+}
+export function startCall(callId: string, digest: string | null = null): CommandOf<'startCall'> {
+  return { type: 'startCall', callId, idempotencyKey: `run:1:${callId}`, digest };
+}
+export function completeCall(callId: string): CommandOf<'completeCall'> {
+  return { type: 'completeCall', callId, output: { done: true } };
+}
+export function failCall(callId: string): CommandOf<'failCall'> {
+  return { type: 'failCall', callId, error: { code: 'tool_failed', message: 'no' } };
+}
+export function tokens(inputTokens: number, outputTokens: number, costUsd: number | null): TokenUsage {
+  return { inputTokens, outputTokens, costUsd };
+}
+
+export const DIGEST = callDigest('tool', { n: 1 });
+
+export function waitBody(id: string, kind: WaitBody['kind'], over: Partial<WaitBody> = {}): WaitBody {
+  return {
+    id,
+    kind,
+    prompt: 'please',
+    callId: null,
+    tool: 'tool',
+    args: { n: 1 },
+    digest: DIGEST,
+    schema: null,
+    childRunId: kind === 'run' ? 'child' : null,
+    approvers: null,
+    assignee: null,
+    deadline: [],
+    deadlineAt: null,
+    onExpire: 'continue',
+    ...over,
+  };
+}
+export function openWaits(...waits: WaitBody[]): CommandOf<'openWaits'> {
+  return { type: 'openWaits', waits };
+}
