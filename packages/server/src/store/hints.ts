@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { runStatusSchema } from '@fermata/protocol';
-import { z } from 'zod';
+import { isJsonObject, runStatusSchema } from '@fermata/protocol';
 import type { HintListener, Hints, RunHint } from '../engine/ports.ts';
 import { crashPoint } from '../observe/crash-point.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -17,12 +16,6 @@ export interface HintHubOptions {
   /** After how long a silence `changes` yields `null`. */
   heartbeatMs?: number;
 }
-
-/** `[run, head, organization, status, open waits]`: a notification carries about a hundred of them. */
-const messageSchema = z.object({
-  from: z.string(),
-  runs: z.array(z.tuple([z.string(), z.int(), z.int(), runStatusSchema, z.int()])),
-});
 
 /**
  * Tells listeners here and in other processes which runs have changed. Outgoing hints are gathered for some
@@ -90,12 +83,9 @@ export class HintHub implements Hints, AsyncDisposable {
   }
 
   #receive(payload: string): void {
-    const message = messageSchema.safeParse(parseJson(payload));
-    // Another version's process may say more than this one understands.
-    if (!message.success || message.data.from === this.#id) return;
-    for (const [runId, head, organizationId, status, openWaits] of message.data.runs) {
-      this.#tell({ runId, head, organizationId, status, openWaits }, false);
-    }
+    const message = messageFrom(payload);
+    if (message === null || message.from === this.#id) return;
+    for (const hint of message.hints) this.#tell(hint, false);
   }
 
   /** While one notification is on its way the next ones gather. */
@@ -120,6 +110,29 @@ async function notify(session: Session, payloads: readonly string[]): Promise<vo
   } catch {
     // Lost hints are found by the slow poll; a lost session is opened anew.
   }
+}
+
+/**
+ * The hints of a notification. Null or fewer for what is not understood: another version's process may say more than
+ * this one knows.
+ */
+function messageFrom(payload: string): { from: unknown; hints: RunHint[] } | null {
+  const message = parseJson(payload);
+  if (!isJsonObject(message) || !Array.isArray(message['runs'])) return null;
+  return { from: message['from'], hints: message['runs'].flatMap(hintFrom) };
+}
+
+/** `[run, head, organization, status, open waits]`: a notification carries about a hundred of them. */
+function hintFrom(item: unknown): RunHint[] {
+  const [runId, head, organizationId, statusName, openWaits] = Array.isArray(item) ? (item as unknown[]) : [];
+  const status = runStatusSchema.safeParse(statusName);
+  if (typeof runId !== 'string' || !status.success) return [];
+  if (!isCount(head) || !isCount(organizationId) || !isCount(openWaits)) return [];
+  return [{ runId, head, organizationId, status: status.data, openWaits }];
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function parseJson(text: string): unknown {
