@@ -19,7 +19,7 @@ export interface Segment {
   readonly commit: SegmentCommit;
   /** Every step in flight must end now: the run is no longer this segment's, or the drain limit has passed. */
   readonly stop: AbortSignal;
-  /** No step may be begun any more. */
+  /** No step may be begun any more, and none be waited for. */
   readonly drain: AbortSignal;
   readonly failures: TurnFailures;
 }

@@ -12,7 +12,12 @@ export function watchActiveTime(segment: Segment): () => void {
   const { deps, log, stop } = segment;
   const ended = new AbortController();
   let changed = new AbortController();
-  const stopListening = log.onChange(() => changed.abort());
+  let watched = concernOf(log.state);
+  const stopListening = log.onChange(() => {
+    const concern = concernOf(log.state);
+    if (concern !== watched) changed.abort();
+    watched = concern;
+  });
 
   async function watch(): Promise<void> {
     while (!ended.signal.aborted && !stop.aborted) {
@@ -42,6 +47,14 @@ export function watchActiveTime(segment: Segment): () => void {
     stopListening();
     ended.abort();
   };
+}
+
+/** What the time left depends on, besides the clock: a commit that leaves it as it was wakes nobody. */
+function concernOf({ limits, status, statusSince, holds }: RunState): string {
+  const isHeld = holds.some((hold) => hold.name === 'budget');
+  return (limits.maxActiveSeconds ?? null) === null
+    ? 'none'
+    : `${String(limits.maxActiveSeconds)}/${status}/${statusSince}/${isHeld}`;
 }
 
 const BY = { type: 'system', id: 'driver', name: 'Fermata (driver)' } as const;

@@ -49,6 +49,7 @@ export async function openSegment(
     }
     const secrets = definition.secrets === null ? {} : deps.openSecrets(definition.secrets, runId);
     const toolbox = deps.openToolbox({ definition, secrets });
+    const drain = drainOf(control.drain, tenure.stop);
     const segment: Segment = {
       deps,
       limits: { ...DEFAULT_SEGMENT_LIMITS, ...deps.limits },
@@ -60,12 +61,13 @@ export async function openSegment(
       log,
       commit,
       stop: tenure.stop,
-      drain: control.drain,
+      drain: drain.signal,
       failures: { turn: 0, count: 0, rejections: 0, rejected: null },
     };
     return {
       segment,
       async [Symbol.asyncDispose]() {
+        drain.end();
         feed.end();
         await toolbox[Symbol.asyncDispose]();
       },
@@ -81,6 +83,17 @@ const UNSUPPORTED = 'runs of flows are not supported yet';
 function close(feed: Feed): null {
   feed.end();
   return null;
+}
+
+/** One signal for both ends, which the process's own, that lives as long as the process, does not keep alive. */
+function drainOf(drain: AbortSignal, stop: AbortSignal): { signal: AbortSignal; end(): void } {
+  const either = new AbortController();
+  const onAbort = (): void => either.abort();
+  for (const signal of [drain, stop]) {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  }
+  return { signal: either.signal, end: () => drain.removeEventListener('abort', onAbort) };
 }
 
 interface Feed {

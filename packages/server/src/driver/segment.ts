@@ -69,12 +69,12 @@ async function drive(segment: Segment): Promise<void> {
   try {
     let fruitless = 0;
     while (!stop.aborted && !drain.aborted) {
+      saveSnapshotWhenDue(segment);
       const before = log.state.head;
       const goesOn = await perform(segment, nextAct(log.state));
       if (!goesOn) return;
       fruitless = log.state.head > before ? 0 : fruitless + 1;
       if (fruitless >= FRUITLESS_ACTS && !stop.aborted) throw new Error('the segment makes no progress');
-      saveSnapshotWhenDue(segment);
     }
   } finally {
     stopWatching();

@@ -70,7 +70,7 @@ function mustAsk(
 
 function planInDoubt(call: ExactCall, tool: ResolvedTool | undefined, options: CallPlanOptions): CallPlan {
   const { state, callAttempts } = options;
-  const mayRetry = tool !== undefined && !tool.opensWait && afterCrashOf(tool, state.approved) === 'retry';
+  const mayRetry = tool !== undefined && !tool.opensWait && whenUnknown(tool, state) === 'retry';
   if (mayRetry && state.attempt < callAttempts) return request(call, tool, state);
   const why = mayRetry
     ? `its outcome was lost ${state.attempt} times`
@@ -85,8 +85,13 @@ function request(call: ExactCall, tool: ResolvedTool, state: CallState): CallPla
     tool,
     digest: callDigest(call.tool, call.args),
     requested: state.attempt,
-    afterCrash: afterCrashOf(tool, state.approved),
+    afterCrash: whenUnknown(tool, state),
   };
+}
+
+/** Nothing leaves for a built-in that answers at once: there is nothing to ask about. */
+function whenUnknown(tool: ResolvedTool, state: CallState): 'retry' | 'ask' {
+  return tool.target.kind === 'immediate' ? 'retry' : afterCrashOf(tool, state.approved);
 }
 
 function fail(code: string, message: string): CallPlan {

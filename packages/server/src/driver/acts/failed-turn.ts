@@ -33,7 +33,7 @@ export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFa
   const failed = await segment.commit([{ type: 'failTurn', turn, attempt, error, then }]);
   if (failed.kind === 'refused') throw failed.error;
   if (failed.kind !== 'committed' || then.kind !== 'retry' || segment.stop.aborted) return;
-  await segment.deps.clock.sleep(then.afterMs, AbortSignal.any([segment.stop, segment.drain]));
+  await segment.deps.clock.sleep(then.afterMs, segment.drain);
 }
 
 async function whatFollows(

@@ -103,8 +103,8 @@ async function resolveTools(
     if (failure.kind === 'terminal' || tries >= segment.limits.sendAttempts) {
       return { tools: [], toolsProblem: failure.message };
     }
-    const { stop, drain, deps } = segment;
-    await deps.clock.sleep(retryDelayMs(tries, failure), AbortSignal.any([stop, drain]));
+    const { drain, deps } = segment;
+    await deps.clock.sleep(retryDelayMs(tries, failure), drain);
   }
   return null;
 }
