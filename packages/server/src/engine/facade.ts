@@ -12,7 +12,6 @@ import type {
   Part,
   Role,
   Run,
-  RunAgent,
   RunError,
   RunEvent,
   RunMode,
@@ -24,6 +23,7 @@ import type {
   WaitState,
 } from '@fermata/protocol';
 import type { StoredReply } from './errors.ts';
+import type { BlobsFacade, AgentsFacade, IdentityFacade, RecordsFacade } from './facade-accounts.ts';
 
 /**
  * The facade: what HTTP and the dialects may ask of the engine. Every method that changes something ends in
@@ -316,134 +316,4 @@ export interface EventsFacade {
     signal: AbortSignal,
   ): Promise<AsyncIterable<RunEvent[] | null>>;
   changes(caller: Caller, signal: AbortSignal): AsyncIterable<RunChange[] | null>;
-}
-
-export interface BlobsFacade {
-  /** Stores bytes under their SHA-256; returns `blob:sha256-<hex>`. Storing twice is storing once. */
-  put(caller: Caller, bytes: Uint8Array, mediaType: string): Promise<string>;
-  get(caller: Caller, digest: string): Promise<{ bytes: Uint8Array; mediaType: string }>;
-}
-
-export interface SavedAgent extends AgentFields {
-  id: string;
-  name: string;
-  version: number;
-  createdAt: string;
-  updatedAt: string;
-}
-
-export interface AgentsFacade {
-  list(caller: Caller, query: PageQuery & { q?: string | undefined }): Promise<Page<SavedAgent>>;
-  get(caller: Caller, agentId: string, version?: number): Promise<SavedAgent>;
-  create(
-    caller: Caller,
-    fields: AgentFields & { name: string },
-    options?: CommandOptions,
-  ): Promise<SavedAgent>;
-  /** Each change makes a new version; `metadata` and `limits` are merged by key. */
-  update(
-    caller: Caller,
-    agentId: string,
-    patch: Partial<AgentFields>,
-    options?: CommandOptions,
-  ): Promise<SavedAgent>;
-  /** Runs that use it keep their version. */
-  delete(caller: Caller, agentId: string, options?: CommandOptions): Promise<void>;
-  /** The agent of requests that name none. */
-  defaultAgent(): RunAgent;
-}
-
-export interface Organization {
-  id: number;
-  uuid: string;
-  name: string;
-  createdAt: string;
-}
-
-export interface Principal {
-  id: string;
-  number: number;
-  organizationId: number;
-  type: 'person' | 'service';
-  name: string;
-  email: string | null;
-  role: Role;
-  createdAt: string;
-  disabledAt: string | null;
-}
-
-export interface ApiKey {
-  id: string;
-  name: string;
-  principalId: string;
-  role: Role;
-  /** First characters, to tell keys apart. */
-  prefix: string;
-  createdAt: string;
-  lastUsedAt: string | null;
-  expiresAt: string | null;
-  revokedAt: string | null;
-}
-
-export interface IdentityFacade {
-  /** The caller of a key, or null. Looked up by SHA-256; a revoked, expired or disabled one is null. */
-  authenticate(secret: string, via: RunOrigin): Promise<Caller | null>;
-  organization(caller: Caller): Promise<Organization>;
-  principal(caller: Caller, principalId: string): Promise<Principal>;
-  principals(caller: Caller, query: PageQuery): Promise<Page<Principal>>;
-  createPrincipal(
-    caller: Caller,
-    fields: {
-      name: string;
-      email?: string | null | undefined;
-      role: Role;
-      type?: 'person' | 'service' | undefined;
-    },
-    options?: CommandOptions,
-  ): Promise<Principal>;
-  updatePrincipal(
-    caller: Caller,
-    principalId: string,
-    patch: {
-      name?: string | undefined;
-      email?: string | null | undefined;
-      role?: Role | undefined;
-      disabled?: boolean | undefined;
-    },
-    options?: CommandOptions,
-  ): Promise<Principal>;
-  key(caller: Caller, keyId: string): Promise<ApiKey>;
-  keys(caller: Caller, query: PageQuery): Promise<Page<ApiKey>>;
-  /** The secret is shown once; a replayed reply has `secret: null`. */
-  createKey(
-    caller: Caller,
-    fields: {
-      name: string;
-      role: Role;
-      principalId?: string | undefined;
-      expiresAt?: string | null | undefined;
-    },
-    options?: CommandOptions,
-  ): Promise<ApiKey & { secret: string }>;
-  revokeKey(caller: Caller, keyId: string, options?: CommandOptions): Promise<ApiKey>;
-}
-
-/** What a vendor keeps beside runs and has no canonical word. */
-export interface RecordsFacade {
-  get(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<JsonObject | null>;
-  put(
-    caller: Caller,
-    face: RunOrigin,
-    collection: string,
-    id: string,
-    data: JsonObject,
-    expiresAt?: string | null,
-  ): Promise<void>;
-  delete(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<boolean>;
-  list(
-    caller: Caller,
-    face: RunOrigin,
-    collection: string,
-    query: PageQuery,
-  ): Promise<Page<{ id: string; data: JsonObject; createdAt: string; updatedAt: string }>>;
 }

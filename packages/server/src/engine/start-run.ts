@@ -2,7 +2,8 @@ import type { AgentFields, RunAgent } from '@fermata/protocol';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './commit.ts';
 import { EngineError } from './errors.ts';
-import type { AgentsFacade, Caller, StartRun } from './facade.ts';
+import type { Caller, StartRun } from './facade.ts';
+import type { AgentsFacade } from './facade-accounts.ts';
 
 /** What starting a run needs from around the engine. */
 export interface StartRunPorts {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EngineError } from '../engine/errors.ts';
-import type { BlobsFacade } from '../engine/facade.ts';
+import type { BlobsFacade } from '../engine/facade-accounts.ts';
 import type { BlobStore } from '../engine/ports.ts';
 import type { Pool } from './pool.ts';
 

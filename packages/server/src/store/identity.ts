@@ -1,4 +1,4 @@
-import type { IdentityFacade } from '../engine/facade.ts';
+import type { IdentityFacade } from '../engine/facade-accounts.ts';
 import { Authentication, type AuthenticationOptions } from './authentication.ts';
 import { ensureFirstAdmin, type FirstAdmin } from './first-admin.ts';
 import { createKey, listKeys, readKey, revokeKey } from './keys.ts';

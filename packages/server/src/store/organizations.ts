@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Organization } from '../engine/facade.ts';
+import type { Organization } from '../engine/facade-accounts.ts';
 import type { Sql } from './sql.ts';
 
 interface OrganizationRow {

@@ -1,6 +1,7 @@
 import { storable, type JsonObject } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
-import type { Page, PageQuery, RecordsFacade } from '../engine/facade.ts';
+import type { Page, PageQuery } from '../engine/facade.ts';
+import type { RecordsFacade } from '../engine/facade-accounts.ts';
 import { isStorable } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';
 import type { Pool } from './pool.ts';
