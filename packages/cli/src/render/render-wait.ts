@@ -22,7 +22,7 @@ export function renderWaits(waits: readonly Wait[], now?: number): string[] {
 export function renderWaitCard(wait: Wait, style: Style): string[] {
   const row = (name: string, value: string): string => `${style.dim(name.padEnd(10))}${value}`;
   const lines = [
-    row('wait', `${wait.id}  ${wait.kind}, ${wait.state} since ${wait.openedAt}`),
+    row('wait', `${wait.id}  ${wait.kind}, ${wait.state}, opened ${wait.openedAt}`),
     row('run', wait.runId),
     row('asks', visible(wait.prompt)),
   ];
