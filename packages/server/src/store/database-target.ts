@@ -10,9 +10,28 @@ export function pgOptions(
 }
 
 /**
- * The same database as a URL that node-postgres understands. (`postgres` does not: it looks a host up that has a
- * percent sign in it, so give it the object.)
+ * A database URL for `postgres`, and the options that must go with it. libpq and node-postgres take the folder of a
+ * unix socket as `?host=/folder&port=5432`, or as a host with percent signs; `postgres` would look the latter up, and
+ * make session settings of the former.
  */
+export function postgresUrl(target: string): { url: string; place: { host?: string; port?: number } } {
+  // A list of hosts is no URL to the platform, and has no socket in it.
+  if (!URL.canParse(target)) return { url: target, place: {} };
+  const url = new URL(target);
+  const host = url.searchParams.get('host') ?? (url.hostname.includes('%') ? url.hostname : null);
+  const port = url.searchParams.get('port');
+  url.searchParams.delete('host');
+  url.searchParams.delete('port');
+  return {
+    url: host === null && port === null ? target : url.href,
+    place: {
+      ...(host === null ? {} : { host: decodeURIComponent(host) }),
+      ...(port === null ? {} : { port: Number(port) }),
+    },
+  };
+}
+
+/** The same database as a URL that libpq and node-postgres understand. */
 export function pgUrl(target: DatabaseTarget): string {
   if (typeof target === 'string') return target;
   const { host, port, user, database } = target;

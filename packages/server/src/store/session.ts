@@ -1,15 +1,23 @@
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
-import type { DatabaseTarget } from './database-target.ts';
+import { postgresUrl, type DatabaseTarget } from './database-target.ts';
 import { ConnectionLost, VALUE_TYPES, type Sql } from './sql.ts';
 
 export interface SessionOptions {
   /** Shown as `fermata <part>` in `pg_stat_activity`. */
   part: string;
   /** Session settings on top of, or instead of, the usual ones; times in ms. */
-  settings?: Readonly<Record<string, number>>;
+  settings?: SessionSettings;
   connectTimeoutMs?: number;
   onNotify?: (channel: string, payload: string) => void;
+}
+
+export interface SessionSettings {
+  statement_timeout?: number;
+  lock_timeout?: number;
+  idle_session_timeout?: number;
+  idle_in_transaction_session_timeout?: number;
+  synchronous_commit?: 'on' | 'off';
 }
 
 const SETTINGS = {
@@ -57,10 +65,12 @@ export class Session implements AsyncDisposable {
         return this.#socket;
       },
     };
-    this.#client =
-      typeof target === 'string'
-        ? postgres(target, clientOptions)
-        : postgres({ ...target, ...clientOptions });
+    if (typeof target === 'string') {
+      const { url, place } = postgresUrl(target);
+      this.#client = postgres(url, { ...clientOptions, ...place });
+    } else {
+      this.#client = postgres({ ...target, ...clientOptions });
+    }
   }
 
   /** Rejects with the error of `postgres` or of the socket when no connection can be made. */
