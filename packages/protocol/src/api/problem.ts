@@ -34,7 +34,7 @@ export const problemSchema = z
         by: actorSchema,
         at: z.string().describe('When'),
         outcome: z.string().describe('What was decided'),
-        digest: z.string().nullable().describe('Digest of the call that was decided, or null'),
+        digest: z.string().nullable().describe('Digest of what won, or null'),
       })
       .optional()
       .describe('Who was first, on a lost race'),
