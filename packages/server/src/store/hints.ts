@@ -37,7 +37,9 @@ export class HintHub implements Hints, AsyncDisposable {
 
   constructor(target: DatabaseTarget, options: HintHubOptions = {}) {
     this.#feed = new ChangeFeed(options.heartbeatMs ?? 10_000);
-    this.#notifying = new Reconnecting(target, { part: 'notify' });
+    // A notification has a transaction of its own, which need not wait for the disk: it is lost with the server anyway.
+    const settings = { synchronous_commit: 'off' } as const;
+    this.#notifying = new Reconnecting(target, { part: 'notify', settings });
     this.#listening = new Reconnecting(
       target,
       { part: 'listen', onNotify: (_channel, payload) => this.#receive(payload) },
@@ -83,9 +85,8 @@ export class HintHub implements Hints, AsyncDisposable {
   }
 
   #receive(payload: string): void {
-    const message = messageFrom(payload);
-    if (message === null || message.from === this.#id) return;
-    for (const hint of message.hints) this.#tell(hint, false);
+    if (payload.startsWith(headOf(this.#id))) return;
+    for (const hint of hintsFrom(payload)) this.#tell(hint, false);
   }
 
   /** While one notification is on its way the next ones gather. */
@@ -113,13 +114,12 @@ async function notify(session: Session, payloads: readonly string[]): Promise<vo
 }
 
 /**
- * The hints of a notification. Null or fewer for what is not understood: another version's process may say more than
- * this one knows.
+ * The hints of a notification. What is not understood is left out: another version's process may say more than this
+ * one knows.
  */
-function messageFrom(payload: string): { from: unknown; hints: RunHint[] } | null {
+function hintsFrom(payload: string): RunHint[] {
   const message = parseJson(payload);
-  if (!isJsonObject(message) || !Array.isArray(message['runs'])) return null;
-  return { from: message['from'], hints: message['runs'].flatMap(hintFrom) };
+  return isJsonObject(message) && Array.isArray(message['runs']) ? message['runs'].flatMap(hintFrom) : [];
 }
 
 /** `[run, head, organization, status, open waits]`: a notification carries about a hundred of them. */
@@ -146,7 +146,7 @@ function parseJson(text: string): unknown {
 /** Packs hints into payloads of at most 7,500 bytes. All of it is ASCII. */
 export function payloadsOf(from: string, hints: readonly RunHint[]): string[] {
   const payloads: string[] = [];
-  const head = `{"from":${JSON.stringify(from)},"runs":[`;
+  const head = headOf(from);
   let body = '';
   for (const { runId, head: seq, organizationId, status, openWaits } of hints) {
     const item = JSON.stringify([runId, seq, organizationId, status, openWaits]);
@@ -158,4 +158,9 @@ export function payloadsOf(from: string, hints: readonly RunHint[]): string[] {
   }
   if (body !== '') payloads.push(`${head}${body}]}`);
   return payloads;
+}
+
+/** How the notifications of one process begin: it knows its own by it. */
+function headOf(from: string): string {
+  return `{"from":${JSON.stringify(from)},"runs":[`;
 }
