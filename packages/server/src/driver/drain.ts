@@ -1,6 +1,5 @@
 import type { CommitPort } from '../engine/commit.ts';
 import type { SweepReads } from '../engine/ports.ts';
-import type { JobWorker } from '../jobs/port.ts';
 import type { Logger } from '../observe/log.ts';
 import { logUnexpected } from './claim-refusal.ts';
 import { claimedRuns } from './executor-watch.ts';
@@ -11,7 +10,8 @@ export interface DrainOptions {
   /** `/readyz` answers 503 from now on. */
   notReady: () => void;
   executor: Pick<Executor, 'executorId' | 'stopClaiming' | 'settled' | 'abortSegments'>;
-  jobWorker: Pick<JobWorker, 'stop'>;
+  /** Takes no more jobs; those that run past the limit are aborted. */
+  jobWorker: { stop(limitMs: number): Promise<void> };
   committer: CommitPort;
   reads: Pick<SweepReads, 'claimedBy'>;
   /** Watch, sweep and adoption: they stop once no run of ours is left. */

@@ -169,13 +169,18 @@ export class Executor implements CommitListener, AsyncDisposable {
 
   /** Resolves when no segment is left, or after `limitMs`. */
   async settled(limitMs: number): Promise<void> {
-    if (this.#segments.size === 0) return;
+    let isOver = false;
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limitMs);
+      timer = setTimeout(() => {
+        isOver = true;
+        resolve();
+      }, limitMs);
     });
-    const all = Promise.all(this.segments.map((segment) => segment.ended));
-    await Promise.race([all, limit]);
+    // A claim that was being committed may still add a segment.
+    while (this.#segments.size > 0 && !isOver) {
+      await Promise.race([Promise.all(this.segments.map((segment) => segment.ended)), limit]);
+    }
     clearTimeout(timer);
   }
 

@@ -16,6 +16,8 @@ export interface JobQueueOptions {
   poolSize?: number;
 }
 
+const MAINTAIN_EVERY_MS = 3_600_000;
+
 /** Brings the queue's own schema up to date. Under the migration lock, when several processes may do it. */
 export async function migrateJobQueue(connectionString: string, logger?: Logger): Promise<void> {
   await runMigrations({
@@ -31,6 +33,7 @@ export class GraphileJobQueue implements JobQueue {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #workers = new Set<JobWorker>();
+  #housekeeping: NodeJS.Timeout | null = null;
 
   constructor(options: JobQueueOptions) {
     this.#logger = options.logger.child({ part: 'jobs' });
@@ -76,6 +79,7 @@ export class GraphileJobQueue implements JobQueue {
       options,
     );
     this.#workers.add(worker);
+    this.#housekeeping ??= setInterval(() => void this.#maintainQuietly(), MAINTAIN_EVERY_MS).unref();
     return worker;
   }
 
@@ -85,7 +89,7 @@ export class GraphileJobQueue implements JobQueue {
   }
 
   /**
-   * Housekeeping, about once an hour. Every adding of a job takes a number of the integer sequence behind the
+   * Housekeeping, once an hour while a worker runs. Every adding of a job takes a number of the integer sequence behind the
    * (few) task names, and at 2^31 nothing can be added any more: long before, the sequence is set back.
    * Source: github.com/graphile/worker/issues/619.
    */
@@ -98,8 +102,17 @@ export class GraphileJobQueue implements JobQueue {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     for (const worker of this.#workers) await worker[Symbol.asyncDispose]();
     await this.#pool.end();
+  }
+
+  async #maintainQuietly(): Promise<void> {
+    try {
+      await this.maintain();
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'the job queue cannot be maintained now');
+    }
   }
 
   async #execute(statement: SqlStatement | null): Promise<void> {

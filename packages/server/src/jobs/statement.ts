@@ -13,6 +13,14 @@ export interface DrivePayload {
   attempts: number;
 }
 
+/** Null when it is not one that this release can read. */
+export function readDrivePayload(payload: unknown): DrivePayload | null {
+  if (typeof payload !== 'object' || payload === null) return null;
+  const { runId, epoch, attempts } = payload as Partial<Record<keyof DrivePayload, unknown>>;
+  if (typeof runId !== 'string' || typeof epoch !== 'number' || typeof attempts !== 'number') return null;
+  return { runId, epoch, attempts };
+}
+
 interface JobSpec {
   identifier: string;
   payload: unknown;

@@ -17,7 +17,8 @@ export function workerLogger(logger: Logger): WorkerLogger {
         logger.error(fields, message);
         break;
       case 'warning':
-        logger.warn(fields, message);
+        // Workers need a session only between two tasks, so there are fewer sessions than workers.
+        logger[message.includes('maxPoolSize') ? 'debug' : 'warn'](fields, message);
         break;
       default:
         logger.debug(fields, message);

@@ -9,12 +9,11 @@ import {
   type WorkerPool,
 } from 'graphile-worker';
 import type { Pool } from 'pg';
-import { z } from 'zod';
 import type { Json } from '@fermata/protocol';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { DriveJob, JobOutcome, JobTask, JobWorker, NewJob, WorkerOptions } from './port.ts';
-import { BACKGROUND_FLAG, DRIVE_FLAG, DRIVE_TASK } from './statement.ts';
+import { BACKGROUND_FLAG, DRIVE_FLAG, DRIVE_TASK, readDrivePayload } from './statement.ts';
 import { Turnstile } from './turnstile.ts';
 import { workerLogger } from './worker-log.ts';
 
@@ -27,8 +26,6 @@ export interface WorkerDeps {
   add(job: NewJob): Promise<void>;
   releaseWorkers(workerIds: readonly string[]): Promise<void>;
 }
-
-const drivePayload = z.object({ runId: z.string(), epoch: z.number(), attempts: z.number() });
 
 const LONGEST_LOOK_MS = 15_000;
 /** How long aborted tasks may take to end, ms. */
@@ -223,13 +220,13 @@ export class GraphileJobWorker implements JobWorker {
   }
 
   async #drive(payload: unknown): Promise<void> {
-    const job = drivePayload.safeParse(payload);
-    if (!job.success) {
-      this.#deps.logger.error({ err: job.error }, 'a drive job that cannot be read is dropped');
+    const job = readDrivePayload(payload);
+    if (job === null) {
+      this.#deps.logger.error('a drive job that cannot be read is dropped');
       return;
     }
-    const outcome = await this.#options.drive.run({ ...job.data, runAt: null });
-    if (outcome.kind === 'again') await this.#deps.addDrive({ ...job.data, runAt: soon(outcome.afterMs) });
+    const outcome = await this.#options.drive.run({ ...job, runAt: null });
+    if (outcome.kind === 'again') await this.#deps.addDrive({ ...job, runAt: soon(outcome.afterMs) });
   }
 
   async #runTask(name: string, task: JobTask, payload: Json, helpers: JobHelpers): Promise<void> {
