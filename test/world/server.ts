@@ -1,11 +1,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Role, Run } from '@fermata/protocol';
-import { vi } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { loadConfig } from '../../packages/server/src/config/config.ts';
 import { createLogger, type Logger } from '../../packages/server/src/observe/log.ts';
 import { startServer, type Server } from '../../packages/server/src/server.ts';
 import { ApiClient, type Body } from './api-client.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
+import { startGatedModel, type GatedModel } from './gated-model.ts';
 import { startToolTarget, type ToolTarget } from './tool-target.ts';
 
 export interface WorldOptions {
@@ -33,6 +34,8 @@ export interface World extends AsyncDisposable {
   second: ApiClient;
   /** What http tools call. */
   target: ToolTarget;
+  /** The model `gated/…`, whose every word the test says itself. */
+  model: GatedModel;
   /** Every reply and every frame that a client has read. */
   replies: string[];
   /** Every line that the servers have logged. */
@@ -48,13 +51,18 @@ const SECRET_KEY = Buffer.alloc(32, 7);
 export async function testWorld(options: WorldOptions = {}): Promise<World> {
   const database = await testDatabase();
   const target = await startToolTarget();
+  const model = await startGatedModel();
   const servers: Server[] = [];
   const logs: string[] = [];
   const logger = createLogger({ level: 'debug', destination: { write: (line) => void logs.push(line) } });
   const adminKey = newKey();
 
   async function addServer(env: Record<string, string> = {}): Promise<Server> {
-    const server = await serve(database, adminKey, logger, { ...options.env, ...env });
+    const server = await serve(database, adminKey, logger, {
+      FERMATA_OPENAI_COMPATIBLE: JSON.stringify({ gated: { baseUrl: model.url } }),
+      ...options.env,
+      ...env,
+    });
     servers.push(server);
     return server;
   }
@@ -65,6 +73,7 @@ export async function testWorld(options: WorldOptions = {}): Promise<World> {
       checkLogs(logs, options.errors);
       await checkNoSessions(database);
     } finally {
+      await model[Symbol.asyncDispose]();
       await target[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     }
@@ -89,6 +98,7 @@ export async function testWorld(options: WorldOptions = {}): Promise<World> {
       stranger: client(keys.stranger),
       second: api.at(servers[1]?.url ?? url),
       target,
+      model,
       replies,
       logs,
       script: (turns, more = {}) => api.start({ input: 'go', ...more, script: turns }),
@@ -99,6 +109,19 @@ export async function testWorld(options: WorldOptions = {}): Promise<World> {
     await dispose();
     throw error;
   }
+}
+
+/** One world for all tests of a file: they must not count on being alone in it. */
+export function sharedWorld(options: WorldOptions = {}): () => World {
+  let world: World | null = null;
+  beforeAll(async () => {
+    world = await testWorld(options);
+  });
+  afterAll(() => world?.[Symbol.asyncDispose]());
+  return () => {
+    if (world === null) throw new Error('the world has not begun');
+    return world;
+  };
 }
 
 function newKey(): string {
