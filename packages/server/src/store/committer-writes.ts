@@ -248,7 +248,7 @@ function moveWaits(sql: Sql, moved: BatchWrites['moved']): PromiseLike<unknown> 
       ${moved.map((wait) => wait.id)}::text[],
       ${moved.map((wait) => wait.deadlineAt)}::timestamptz[],
       ${moved.map((wait) => wait.remainingMs)}::bigint[],
-      ${moved.map((wait) => wait.stopped)}::boolean[],
+      ${plainArray(moved.map((wait) => wait.stopped))}::boolean[],
       ${moved.map((wait) => wait.assignee)}::text[],
       ${moved.map((wait) => wait.snoozedUntil)}::timestamptz[]
     ) as u (id, deadline_at, remaining_ms, stopped, assignee, snoozed_until)
