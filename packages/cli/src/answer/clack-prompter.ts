@@ -1,14 +1,17 @@
 import { confirm, isCancel, multiselect, select, text } from '@clack/prompts';
+import type { Writable } from 'node:stream';
 import { CliError, EXIT } from '../failure.ts';
 import type { Choice, Prompter } from './prompter.ts';
 
-/** Questions on the terminal. */
-export function clackPrompter(): Prompter {
+/** Questions on the terminal; `output` is stderr, so that stdout holds results alone. */
+export function clackPrompter(output: Writable): Prompter {
   return {
-    confirm: async (message, initial = false) => taken(await confirm({ message, initialValue: initial })),
+    confirm: async (message, initial = false) =>
+      taken(await confirm({ output, message, initialValue: initial })),
     text: async (message, { initial, validate } = {}) =>
       taken(
         await text({
+          output,
           message,
           ...(initial !== undefined && { initialValue: initial }),
           ...(validate !== undefined && { validate: (value) => validate(value ?? '') }),
@@ -16,11 +19,13 @@ export function clackPrompter(): Prompter {
       ),
     // Values go by index: clack's own type asks for primitives, and a schema's values may be any JSON.
     select: async (message, choices) => {
-      const index = taken(await select({ message, options: indexed(choices) }));
+      const index = taken(await select({ output, message, options: indexed(choices) }));
       return chosen(choices, index);
     },
     selectSome: async (message, choices, isRequired) => {
-      const indices = taken(await multiselect({ message, options: indexed(choices), required: isRequired }));
+      const indices = taken(
+        await multiselect({ output, message, options: indexed(choices), required: isRequired }),
+      );
       return indices.map((index) => chosen(choices, index));
     },
   };
