@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   async function startServer(): Promise<ServerProcess> {
     if (isOver) throw new DemoError('stopped');
     const what = starting === null ? 'and its PostgreSQL started' : 'started again';
+    if (starting === null) transcript.say('a server and a PostgreSQL of its own are starting …');
     starting = ServerProcess.start({ program, url, env });
     const server = await starting;
     transcript.say(`server ${what} at ${url} (pid ${server.pid})`);
