@@ -135,6 +135,16 @@ describe('Executor', () => {
     expect(started[0]?.signal.reason).toBeInstanceOf(Fenced);
   });
 
+  it.each([
+    ['another process has the run', 'executor-2:1', 2],
+    ['the epoch is another', null, 2],
+  ])('aborts the segment when %s', async (_when, claim, epoch) => {
+    const { executor, started } = setUp();
+    const own = await start(executor, 'a');
+    executor.committed({ state: state('a', 2), events: [EVENT], dispatch: dispatch(claim ?? own, epoch) });
+    expect(started[0]?.signal.reason).toBeInstanceOf(Fenced);
+  });
+
   it('leaves the new segment alone when the one before it is still ending', async () => {
     const { executor, started } = setUp(3);
     const first = await start(executor, 'a', 1);
