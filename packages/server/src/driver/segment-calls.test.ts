@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EngineError } from '../engine/errors.ts';
 import {
   ANNA,
   answering,
@@ -112,6 +113,18 @@ describe('calls of one turn', () => {
     await world.drive(run);
     expect(run.state.status).toBe('succeeded');
     expect([...world.requests.values()]).toEqual([1, 1]);
+  });
+
+  it('whose arguments are too large for a wait fail, and the model goes on', async () => {
+    const world = worldOf([{ tool: 'page' }], [{ name: 'page', type: 'client' }]);
+    const run = world.start();
+    world.store.fault = ({ commands }) =>
+      commands[0]?.type === 'openWaits'
+        ? { refuse: new EngineError('payload_too_large', 'too large') }
+        : undefined;
+    await world.drive(run);
+    expect(run.state.status).toBe('succeeded');
+    expect(results(world)).toEqual(['the arguments are too large to be shown to a person']);
   });
 
   it('keep a big output as a blob, with its beginning in the log', async () => {

@@ -3,6 +3,7 @@ import type { RunState } from '../engine/state.ts';
 import { runFields, type Segment } from './segment-context.ts';
 
 const LONGEST_SLEEP_MS = 60_000;
+const AGAIN_MS = 250;
 
 /**
  * Watches `maxActiveSeconds` while the segment runs: no step needs to end for it. Other limits are looked at when a
@@ -23,11 +24,11 @@ export function watchActiveTime(segment: Segment): () => void {
     while (!ended.signal.aborted && !stop.aborted) {
       changed = new AbortController();
       const leftMs = activeMsLeft(log.state, deps.clock.now());
-      if (leftMs !== null && leftMs <= 0) await exhaust();
-      else {
-        const sleepMs = Math.min(LONGEST_SLEEP_MS, leftMs ?? LONGEST_SLEEP_MS);
-        await deps.clock.sleep(sleepMs, AbortSignal.any([ended.signal, stop, changed.signal]));
-      }
+      const isReached = leftMs !== null && leftMs <= 0;
+      // By the database's clock, which decides, the limit may not be reached yet.
+      const sleepMs = isReached ? AGAIN_MS : Math.min(LONGEST_SLEEP_MS, leftMs ?? LONGEST_SLEEP_MS);
+      if (isReached) await exhaust().catch(warn);
+      await deps.clock.sleep(sleepMs, AbortSignal.any([ended.signal, stop, changed.signal]));
     }
   }
 
@@ -40,9 +41,12 @@ export function watchActiveTime(segment: Segment): () => void {
     if (outcome.kind === 'refused') throw outcome.error;
   }
 
-  watch().catch((error: unknown) => {
-    deps.log.error({ ...runFields(segment.run), error }, 'the active time of a run is not watched any more');
-  });
+  /** It is tried again, and whatever ails the log shows in the segment's own commits. */
+  function warn(error: unknown): void {
+    deps.log.warn({ ...runFields(segment.run), error }, 'a limit of active time could not be applied');
+  }
+
+  void watch();
   return () => {
     stopListening();
     ended.abort();

@@ -2,6 +2,7 @@ import type { WaitBody } from '@fermata/protocol';
 import { retryDelayMs } from '../../agent/failure.ts';
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import type { Command } from '../../engine/commands.ts';
+import { EngineError } from '../../engine/errors.ts';
 import { actionableCalls } from '../next-act.ts';
 import type { Segment } from '../segment-context.ts';
 import { planCall, type CallPlan, type PlannedRequest } from './call-plan.ts';
@@ -67,6 +68,18 @@ async function takeUp(
   if (waits.length > 0) commands.push({ type: 'openWaits', waits });
   if (commands.length === 0) return;
   const outcome = await segment.commit(commands);
+  if (outcome.kind === 'refused') await failUnaskable(segment, waits, outcome.error);
+}
+
+/** A call that is too big to be shown to anybody is not made: the model can make a smaller one. */
+async function failUnaskable(segment: Segment, waits: readonly WaitBody[], refusal: Error): Promise<void> {
+  const isTooLarge = refusal instanceof EngineError && refusal.code === 'payload_too_large';
+  const isAllReady = waits.every((wait) => wait.kind !== 'in_doubt');
+  if (!isTooLarge || !isAllReady || waits.length === 0) throw refusal;
+  const error = { code: 'invalid_arguments', message: 'the arguments are too large to be shown to a person' };
+  const outcome = await segment.commit(
+    waits.flatMap(({ callId }) => (callId === null ? [] : [{ type: 'failCall' as const, callId, error }])),
+  );
   if (outcome.kind === 'refused') throw outcome.error;
 }
 
