@@ -73,19 +73,26 @@ function applyData(
     case 'run.updated':
       update(state, event);
       return;
-    case 'hold.placed':
-      if (event.data.hold.stopClock && !clockStands(state)) stopClocks(state);
-      state.holds.push(event.data.hold);
-      return;
-    case 'hold.released': {
-      const stood = clockStands(state);
-      state.holds = state.holds.filter((hold) => hold.name !== event.data.name);
-      if (event.data.granted !== undefined) state.limits = mergeLimits(state.limits, event.data.granted);
-      if (stood && !clockStands(state)) startClocks(state);
+    case 'hold.placed': {
+      const { hold } = event.data;
+      const isOn = state.holds.some((other) => other.name === hold.name);
+      const { holds } = state;
+      setHolds(
+        state,
+        isOn ? holds.map((other) => (other.name === hold.name ? hold : other)) : [...holds, hold],
+      );
       return;
     }
+    case 'hold.released':
+      if (event.data.granted !== undefined) state.limits = mergeLimits(state.limits, event.data.granted);
+      setHolds(
+        state,
+        state.holds.filter((hold) => hold.name !== event.data.name),
+      );
+      return;
     case 'message.received':
-      if (event.data.history !== true) state.inbox.push(event.seq);
+      // Whoever drives an external run reads its log; here the message would never be taken in.
+      if (event.data.history !== true && state.mode === 'managed') state.inbox.push(event.seq);
       return;
     case 'message.completed':
       completeMessage(state, event);
@@ -130,7 +137,9 @@ function applyData(
       return;
     case 'wait.answered_early': {
       const call = callOf(state, event.data.callId);
-      if (call !== undefined) call.early = event.data.early;
+      if (call === undefined) return;
+      const mark = { ...event.data.early, attempt: call.attempt };
+      call.early = [...call.early.filter((other) => other.kind !== mark.kind), mark];
       return;
     }
     case 'wait.assigned': {
@@ -151,9 +160,12 @@ function applyData(
       closeWait(state, event.data.waitId);
       return;
     case 'wait.cancelled': {
-      const call = event.data.callId === null ? undefined : callOf(state, event.data.callId);
-      if (call !== undefined) call.state = 'cancelled';
-      closeWait(state, event.data.waitId);
+      const { waitId, callId } = event.data;
+      const wait = state.waits.find((open) => open.id === waitId);
+      const call = callId === null ? undefined : callOf(state, callId);
+      // That nobody answers does not take the doubt away.
+      if (call !== undefined) call.state = wait?.kind === 'in_doubt' ? 'in_doubt' : 'cancelled';
+      closeWait(state, waitId);
       return;
     }
     case 'segment.lost':
@@ -161,13 +173,18 @@ function applyData(
       if (state.turn.phase === 'model') state.turn.phase = 'again';
       for (const call of state.calls) if (call.state === 'running') call.state = 'in_doubt';
       state.steps = [];
+      if (event.type === 'segment.returned' && event.data.reason === 'forked') freeOrphanedCalls(state);
       return;
     case 'usage.recorded':
       addTokens(state, event.data.model, event.data.usage, 0);
       return;
+    case 'wait.snoozed': {
+      const wait = state.waits.find((open) => open.id === event.data.waitId);
+      if (wait !== undefined) wait.snoozedUntil = event.data.until;
+      return;
+    }
     case 'message.delta':
     case 'tool.output':
-    case 'wait.snoozed':
     case 'tree.paused':
     case 'child.started':
     case 'child.changed':
@@ -210,9 +227,10 @@ function update(state: RunState, event: EventOf<'run.updated'>): void {
   if (model !== undefined) state.model = model;
 }
 
-/** RFC 7396 by key: null removes. */
+/** RFC 7396 by key: null removes. What is undefined is not in the log's JSON, so it is not in the patch. */
 export function mergeLimits(limits: Limits, patch: Limits): Limits {
-  const merged: Limits = { ...limits, ...patch };
+  const given = Object.entries(patch).filter(([, value]) => value !== undefined);
+  const merged: Limits = { ...limits, ...(Object.fromEntries(given) as Limits) };
   for (const key of Object.keys(merged) as (keyof Limits)[]) {
     if (merged[key] === null || merged[key] === undefined) delete merged[key];
   }
@@ -229,7 +247,7 @@ function completeMessage(state: RunState, event: EventOf<'message.completed'>): 
     attempt: 0,
     approved: false,
     digest: null,
-    early: null,
+    early: [],
   }));
   state.turn.asked = toolCalls.length;
   state.turn.phase = toolCalls.length > 0 ? 'tools' : 'done';
@@ -244,7 +262,9 @@ function addTokens(
   turns: number,
 ): void {
   const total = state.usage;
-  const own = (total.byModel[model] ??= { turns: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 });
+  const known = Object.hasOwn(total.byModel, model) ? total.byModel[model] : undefined;
+  const own = known ?? { turns: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  if (known === undefined) total.byModel = { ...total.byModel, [model]: own };
   for (const sum of [total, own]) {
     sum.turns += turns;
     sum.inputTokens += usage.inputTokens;
@@ -268,11 +288,12 @@ function openWait(state: RunState, event: EventOf<'wait.opened'>): void {
     assignee: wait.assignee,
     onExpire: wait.onExpire,
     deadlineAt: stands ? null : wait.deadlineAt,
-    remainingMs: stands ? Date.parse(wait.deadlineAt ?? event.at) - Date.parse(event.at) : null,
+    remainingMs: stands ? Math.max(0, Date.parse(wait.deadlineAt ?? event.at) - Date.parse(event.at)) : null,
   });
   const call = wait.callId === null ? undefined : callOf(state, wait.callId);
   if (call === undefined) return;
   call.state = 'waiting';
+  call.early = call.early.filter((mark) => mark.kind !== wait.kind);
   // Waits that stand for the call itself count as begun calls; an approval or a doubt comes beside one.
   if (wait.kind !== 'approval' && wait.kind !== 'in_doubt' && call.attempt === 0) {
     call.attempt = 1;
@@ -284,7 +305,9 @@ function resolveWait(state: RunState, event: EventOf<'wait.resolved'>): void {
   const { callId, waitId, resolution } = event.data;
   const wait = state.waits.find((open) => open.id === waitId);
   const call = callId === null ? undefined : callOf(state, callId);
-  if (call !== undefined) call.state = 'ready';
+  // Any other outcome is the call's result, which is the next event: until then nothing is left to do.
+  if (call !== undefined && (resolution.outcome === 'approve' || resolution.outcome === 'retry'))
+    call.state = 'ready';
   if (wait?.kind === 'approval' && resolution.outcome === 'approve') {
     if (call !== undefined) {
       call.approved = true;
@@ -307,6 +330,23 @@ function callOf(state: RunState, callId: string): CallState | undefined {
 
 function dropCall(state: RunState, callId: string): void {
   state.calls = state.calls.filter((call) => call.callId !== callId);
+}
+
+/** A log that was copied up to the middle of an end or an answer: what is waited for no more is done again. */
+function freeOrphanedCalls(state: RunState): void {
+  for (const call of state.calls) {
+    const isOrphaned = call.state === 'waiting' && !state.waits.some((wait) => wait.callId === call.callId);
+    if (call.state === 'cancelled' || isOrphaned) call.state = 'ready';
+  }
+}
+
+/** The clocks of waits stand from the first hold with `stopClock` to the last. */
+function setHolds(state: RunState, holds: RunState['holds']): void {
+  const stood = clockStands(state);
+  state.holds = holds;
+  const stands = clockStands(state);
+  if (stands && !stood) stopClocks(state);
+  if (stood && !stands) startClocks(state);
 }
 
 function clockStands(state: RunState): boolean {

@@ -81,8 +81,17 @@ export interface CallState {
   approved: boolean;
   /** Digest of the call as approved; execution must match it. */
   digest: string | null;
-  /** An answer that came before its wait. */
-  early: { kind: WaitKind; valueDigest: string; by: Actor; at: string } | null;
+  /** Answers that came before their waits, one of a kind at most. */
+  early: EarlyMark[];
+}
+
+/** `attempt`: of the call when the answer came; an answer to a doubt is for that attempt only. */
+export interface EarlyMark {
+  kind: WaitKind;
+  valueDigest: string;
+  by: Actor;
+  at: string;
+  attempt: number;
 }
 
 export interface WaitState {
@@ -95,6 +104,8 @@ export interface WaitState {
   approvers: string[] | null;
   childRunId: string | null;
   assignee: string | null;
+  /** Absent: never snoozed. */
+  snoozedUntil?: string | null;
   onExpire: 'continue' | 'fail';
   /** Next step of the ladder; null while the clock stands or without a deadline. A timer's is absolute. */
   deadlineAt: string | null;

@@ -1,4 +1,11 @@
-import type { AnswerBody, Json, Resolution, WaitKind } from '@fermata/protocol';
+import {
+  roleIncludes,
+  roleSchema,
+  type AnswerBody,
+  type Json,
+  type Resolution,
+  type WaitKind,
+} from '@fermata/protocol';
 import type { ClosedWait, CommandOf, EarlyAnswer } from '../commands.ts';
 import { callDigest, digestOf } from '../digest.ts';
 import type { Draft } from '../draft.ts';
@@ -91,10 +98,11 @@ function checkAnswer(draft: Draft, wait: WaitState, command: Answer): Resolution
       errors: [{ path: '', message: `expected ${SHAPES[wait.kind]}` }],
     });
   }
+  checkApprover(draft, wait, command);
   const verdict = verdictOf(body);
   let digest = wait.digest;
-  if (wait.kind === 'approval' && digest !== null) {
-    checkDigest(draft, digest, command);
+  if (wait.kind === 'approval') {
+    if (digest !== null) checkDigest(draft, digest, command);
     if (body.editedArgs !== undefined && wait.tool !== null) digest = callDigest(wait.tool, body.editedArgs);
   }
   return {
@@ -117,6 +125,16 @@ const SHAPES: Record<WaitKind, string> = {
   in_doubt: '{outcome: done|retry|skip}',
   run: 'nothing: a child run cannot be answered',
 };
+
+/** Who may decide is named by id or by role, which those above it include. */
+function checkApprover(draft: Draft, { approvers }: WaitState, { by, role }: Answer): void {
+  const may = (name: string): boolean => {
+    const named = roleSchema.safeParse(name);
+    return name === by.id || (named.success && roleIncludes(role, named.data));
+  };
+  if (approvers === null || approvers.some(may)) return;
+  refuse(draft, 'forbidden', `only ${approvers.join(', ') || 'nobody'} may decide this`);
+}
 
 function checkDigest(draft: Draft, current: string, command: Answer): void {
   if (command.digest === 'shown') return;
@@ -149,7 +167,8 @@ function verdictDigest({ outcome, value, editedArgs }: Verdict): string {
 
 /** Resolves a wait and gives its call the result, if the answer is one. */
 export function resolveWait(draft: Draft, wait: WaitState, resolution: Resolution): void {
-  const { callId, tool } = wait;
+  const { callId } = wait;
+  const tool = wait.tool ?? draft.state.calls.find((call) => call.callId === callId)?.tool ?? null;
   draft.emit({ type: 'wait.resolved', data: { waitId: wait.id, callId, resolution } });
   if (callId === null || tool === null) return;
   const { by, value, reason } = resolution;
@@ -193,8 +212,8 @@ function mayComeEarly(call: CallState, kind: WaitKind, open: WaitState | undefin
 
 function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKind): Decision {
   const valueDigest = verdictDigest(verdictOf(command.answer));
-  const first = call.early;
-  if (first !== null) {
+  const first = call.early.find((kept) => kept.kind === kind);
+  if (first !== undefined) {
     if (first.valueDigest === valueDigest && first.by.id === command.by.id) return UNCHANGED;
     refuse(draft, 'wait_closed', 'an answer to this call was given before', {
       winner: { by: first.by, at: first.at, outcome: first.kind, digest: first.valueDigest },

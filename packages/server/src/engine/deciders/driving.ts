@@ -1,10 +1,11 @@
-import { systemActor } from '@fermata/protocol';
-import type { CommandOf } from '../commands.ts';
+import { systemActor, type WaitBody } from '@fermata/protocol';
+import type { CommandOf, EarlyAnswer } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import type { CallState } from '../state.ts';
 import { applyEarly } from './answers.ts';
 import { CHANGED, UNCHANGED, stale, type Decision } from './refuse.ts';
-import { exhaustLimit, failRun, placeHold, reachedLimit } from './settle.ts';
+import { exhaustLimit, reachedLimit } from './limits.ts';
+import { failRun, placeHold } from './settle.ts';
 
 /** Deaths in a row from which a run is suspect, and from which a hold `policy` is put on it. */
 export const SUSPECT_AFTER = 2;
@@ -167,12 +168,20 @@ export function openWaits(draft: Draft, command: CommandOf<'openWaits'>): Decisi
         return CHANGED;
       }
     }
+    const early = earlyAnswer(draft, body);
     draft.emit({ type: 'wait.opened', data: body });
     const wait = draft.state.waits.find((open) => open.id === body.id);
-    const early = draft.facts.early.find((kept) => kept.callId === body.callId && kept.kind === body.kind);
     if (wait !== undefined && early !== undefined) applyEarly(draft, wait, early);
   }
   return CHANGED;
+}
+
+/** The answer that was kept for this wait, if it still is: one to a doubt is for the attempt that it came for. */
+function earlyAnswer({ state, facts }: Draft, body: WaitBody): EarlyAnswer | undefined {
+  const call = state.calls.find((open) => open.callId === body.callId);
+  const mark = call?.early.find((kept) => kept.kind === body.kind);
+  if (mark === undefined || (mark.kind === 'in_doubt' && mark.attempt !== call?.attempt)) return undefined;
+  return facts.early.findLast((kept) => kept.callId === body.callId && kept.kind === body.kind);
 }
 
 export function finish(draft: Draft, command: CommandOf<'finish'>): Decision {

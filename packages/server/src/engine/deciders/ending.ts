@@ -2,6 +2,7 @@ import type { Actor } from '@fermata/protocol';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { EngineError } from '../errors.ts';
+import { hasPassed } from './limits.ts';
 import { CHANGED, refuse, refuseTransition, type Decision } from './refuse.ts';
 import { cancelWaits, checkpointOf, fence } from './settle.ts';
 import { resume } from './holds.ts';
@@ -129,11 +130,8 @@ export function reopenRun(
   reason: string | null,
   via: 'retry' | 'message' | 'report',
 ): void {
-  const deadline = draft.state.limits.deadlineAt ?? null;
-  draft.emit({
-    type: 'run.reopened',
-    data: { by, reason, via, deadlineDropped: deadline !== null && deadline <= draft.now },
-  });
+  const deadlineDropped = hasPassed(draft, draft.state.limits.deadlineAt);
+  draft.emit({ type: 'run.reopened', data: { by, reason, via, deadlineDropped } });
   for (const call of [...draft.state.calls]) {
     if (via === 'retry' && call.state !== 'cancelled') continue;
     const interrupted = call.state === 'in_doubt' || call.state === 'running';

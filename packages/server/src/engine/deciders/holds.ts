@@ -1,18 +1,24 @@
-import type { CountingLimit, Limits } from '@fermata/protocol';
+import { canonicalJson, type Json, type Limits } from '@fermata/protocol';
+import { mergeLimits } from '../apply.ts';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { isInFlight } from '../state.ts';
 import { CHANGED, UNCHANGED, refuse, type Decision } from './refuse.ts';
-import { fence, placeHold, reachedLimit } from './settle.ts';
+import { LIMITS, hasPassed, usedOf } from './limits.ts';
+import { fence, placeHold } from './settle.ts';
 
 /** The holds that a resume without a name releases; others must be named. */
 export const DEFAULT_RELEASE: readonly string[] = ['operator', 'provider', 'budget'];
 
 export function pause(draft: Draft, command: CommandOf<'pause'>): Decision {
-  const held = draft.state.holds.some((hold) => hold.name === command.hold);
+  const held = draft.state.holds.find((hold) => hold.name === command.hold);
   const aborts = command.at === 'now' && isInFlight(draft.state);
-  if (held && !aborts) return UNCHANGED;
-  if (!held) {
+  if (held !== undefined && !aborts) return UNCHANGED;
+  if (held !== undefined) {
+    // The hold says from now on who would not wait for the step.
+    const hold = { ...held, by: command.by, reason: command.reason ?? held.reason };
+    draft.emit({ type: 'hold.placed', data: { hold, at: 'now' } });
+  } else {
     placeHold(draft, {
       name: command.hold,
       reason: command.reason,
@@ -36,7 +42,7 @@ export function resume(draft: Draft, command: CommandOf<'resume'>): Decision {
   }
   const budget = released.some((hold) => hold.name === 'budget');
   let changed = setModel(draft, command) || released.length > 0;
-  if (command.limits !== null && !budget) {
+  if (command.limits !== null && !budget && changesLimits(draft, command.limits)) {
     draft.emit({
       type: 'run.updated',
       data: { by: command.by, limits: command.limits, reason: command.reason },
@@ -71,20 +77,21 @@ export function setModel(
   return true;
 }
 
+function changesLimits({ state }: Draft, patch: Limits): boolean {
+  return canonicalJson(mergeLimits(state.limits, patch) as Json) !== canonicalJson(state.limits as Json);
+}
+
 /** The limits that are used up, each raised by its first amount. A deadline that has passed is dropped. */
 function grantAgain(draft: Draft): Limits {
   const granted: Limits = {};
   const { limits, firstLimits } = draft.state;
-  for (let limit = nextReached(draft, granted); limit !== null; limit = nextReached(draft, granted)) {
-    granted[limit] = (granted[limit] ?? limits[limit] ?? 0) + (firstLimits[limit] ?? limits[limit] ?? 1);
+  for (const name of LIMITS) {
+    const limit = limits[name] ?? null;
+    const used = usedOf(draft, name);
+    if (limit === null || used < limit) continue;
+    const first = firstLimits[name] ?? limit;
+    granted[name] = limit + first * (Math.floor((used - limit) / first) + 1);
   }
-  if (limits.deadlineAt !== undefined && limits.deadlineAt !== null && limits.deadlineAt <= draft.now) {
-    granted.deadlineAt = null;
-  }
+  if (hasPassed(draft, limits.deadlineAt)) granted.deadlineAt = null;
   return granted;
-}
-
-function nextReached(draft: Draft, granted: Limits): CountingLimit | null {
-  const trial: Draft = { ...draft, state: { ...draft.state, limits: { ...draft.state.limits, ...granted } } };
-  return reachedLimit(trial, 'any');
 }

@@ -1,11 +1,4 @@
-import {
-  isTerminal,
-  systemActor,
-  type Actor,
-  type Checkpoint,
-  type CountingLimit,
-  type RunError,
-} from '@fermata/protocol';
+import { isTerminal, type Actor, type Checkpoint, type RunError } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
 import { isInFlight } from '../state.ts';
 
@@ -33,11 +26,12 @@ export function checkpointOf(draft: Draft): Checkpoint {
   return { seq: head, label: `turn-${turn.number}/before-model` };
 }
 
-/** Places a hold; the first one is announced. */
+/** Places a hold that is not on yet; the first one is announced. */
 export function placeHold(
   draft: Draft,
   hold: { name: string; reason: string | null; by: Actor; stopClock: boolean; at?: 'checkpoint' | 'now' },
 ): void {
+  if (draft.state.holds.some((other) => other.name === hold.name)) return;
   const first = draft.state.holds.length === 0;
   draft.emit({
     type: 'hold.placed',
@@ -87,48 +81,9 @@ export function cancelWaits(draft: Draft, by: Actor, reason: string | null): voi
   }
 }
 
-export function failRun(draft: Draft, by: Actor, error: RunError, summary: string | null = null): void {
+/** Nothing is in flight in a run that has ended: what is, is given up before. */
+export function failRun(draft: Draft, by: Actor, error: RunError): void {
+  if (isInFlight(draft.state)) fence(draft, 'failed');
   cancelWaits(draft, by, error.message);
-  draft.emit({ type: 'run.failed', data: { by, error, output: null, summary } });
+  draft.emit({ type: 'run.failed', data: { by, error, output: null, summary: null } });
 }
-
-/** The first counting limit that is used up, or null. `deadlineAt` is looked at by its own command. */
-export function reachedLimit(draft: Draft, about: 'turn' | 'call' | 'any'): CountingLimit | null {
-  const { usage, base, limits, status, statusSince } = draft.state;
-  const live =
-    status === 'running' || status === 'pausing' ? Date.parse(draft.now) - Date.parse(statusSince) : 0;
-  const used: [CountingLimit, number, boolean][] = [
-    ['maxTurns', usage.turns - base.turns, about !== 'call'],
-    ['maxTokens', usage.inputTokens + usage.outputTokens - base.tokens, about !== 'call'],
-    ['maxCostUsd', (usage.costUsd ?? 0) - base.costUsd, about !== 'call'],
-    ['maxToolCalls', usage.toolCalls - base.toolCalls, about !== 'turn'],
-    ['maxActiveSeconds', (usage.activeMs + live - base.activeMs) / 1000, true],
-  ];
-  for (const [name, amount, concerns] of used) {
-    const limit = limits[name];
-    if (concerns && limit !== undefined && limit !== null && amount >= limit) return name;
-  }
-  return null;
-}
-
-/** A limit is reached: a budget hold or the end, as the run says. */
-export function exhaustLimit(draft: Draft, limit: CountingLimit | 'deadlineAt'): void {
-  const by = systemActor('limits');
-  const message = `${limit} (${String(draft.state.limits[limit])}) is reached`;
-  if (draft.state.onLimit === 'pause') {
-    if (draft.state.holds.some((hold) => hold.name === 'budget')) return;
-    placeHold(draft, { name: 'budget', reason: message, by, stopClock: true });
-    return;
-  }
-  fence(draft, 'failed');
-  failRun(draft, by, { code: FAILURE_OF_LIMIT[limit], message });
-}
-
-const FAILURE_OF_LIMIT = {
-  maxTurns: 'max_turns',
-  maxTokens: 'budget_exhausted',
-  maxCostUsd: 'budget_exhausted',
-  maxToolCalls: 'budget_exhausted',
-  maxActiveSeconds: 'timed_out',
-  deadlineAt: 'timed_out',
-} as const satisfies Record<CountingLimit | 'deadlineAt', string>;

@@ -7,7 +7,8 @@ import { EngineError } from '../errors.ts';
 import type { WaitState } from '../state.ts';
 import { resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
-import { exhaustLimit, failRun, fence } from './settle.ts';
+import { exhaustLimit, isReached } from './limits.ts';
+import { failRun, fence } from './settle.ts';
 
 /** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
 export function update(draft: Draft, command: CommandOf<'update'>): Decision {
@@ -31,7 +32,9 @@ function same(a: Json | object, b: Json | object): boolean {
 /** The merge patch (by key, null removes) has nothing to do. */
 function isMerged(metadata: { [key: string]: Json }, patch: { [key: string]: Json }): boolean {
   return Object.entries(patch).every(([key, value]) =>
-    value === null ? !(key in metadata) : key in metadata && same(metadata[key] ?? null, value),
+    value === null
+      ? !Object.hasOwn(metadata, key)
+      : Object.hasOwn(metadata, key) && same(metadata[key] ?? null, value),
   );
 }
 
@@ -71,6 +74,7 @@ export function assign(draft: Draft, command: CommandOf<'assign'>): Decision {
 
 export function snooze(draft: Draft, command: CommandOf<'snooze'>): Decision {
   const wait = openWait(draft, command.waitId);
+  if ((wait.snoozedUntil ?? null) === command.until) return UNCHANGED;
   draft.emit({ type: 'wait.snoozed', data: { waitId: wait.id, until: command.until, by: command.by } });
   return CHANGED;
 }
@@ -117,12 +121,10 @@ export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
   return CHANGED;
 }
 
+/** Decided under the lock: whoever saw the limit reached may have seen it before it was raised. */
 export function exhaust(draft: Draft, command: CommandOf<'exhaust'>): Decision {
   const { state } = draft;
-  if (command.limit === 'deadlineAt') {
-    const deadline = state.limits.deadlineAt ?? null;
-    if (deadline === null || deadline > draft.now) return UNCHANGED;
-  }
+  if (!isReached(draft, command.limit)) return UNCHANGED;
   const before = state.head;
   exhaustLimit(draft, command.limit);
   return { changed: state.head !== before };
