@@ -132,6 +132,8 @@ function onInterrupt(): { interrupted: Promise<never>; release(): void } {
     onSignal = (signal) => reject(new DemoError(`stopped by ${signal}`));
   });
   process.on('SIGINT', onSignal);
+  // A reader of the transcript, such as `head`, may leave before its end.
+  process.stdout.on('error', () => onSignal('its reader'));
   process.on('SIGTERM', onSignal);
   return {
     interrupted,
