@@ -1,4 +1,5 @@
 import type { Actor, Json, JsonObject, Run, RunAgent, RunError, RunMode, RunOrigin } from '@fermata/protocol';
+import { isActive } from '../engine/apply.ts';
 import type { RunState, WaitState } from '../engine/state.ts';
 
 /** A row of `runs`: what is wide and seldom changes. */
@@ -43,7 +44,7 @@ export const RUN_COLUMNS = `r.id, r.number, r.organization_id, r.key, r.created_
 /** The one place where a run is put together: what is wide from its row, all else from the fold of its log. */
 export function runFromRow(row: RunRow): Run {
   const { state } = row;
-  const { activeMs, ...usage } = state.usage;
+  const { activeMs: _activeMs, ...usage } = state.usage;
   return {
     id: row.id,
     number: row.number,
@@ -73,7 +74,7 @@ export function runFromRow(row: RunRow): Run {
     checkpoint: state.checkpoint,
     head: state.head,
     turn: state.turn.number,
-    usage: { ...usage, activeSeconds: Math.round(activeMs / 1000) },
+    usage: { ...usage, activeSeconds: Math.round(activeMs(state) / 1000) },
     limits: state.limits,
     metadata: row.metadata,
     face: row.face,
@@ -83,6 +84,12 @@ export function runFromRow(row: RunRow): Run {
     updatedAt: state.at,
     finishedAt: state.finishedAt,
   };
+}
+
+/** With the time in the present status, up to the last event: the same row gives the same run. */
+function activeMs(state: RunState): number {
+  const sinceMs = isActive(state.status) ? Date.parse(state.at) - Date.parse(state.statusSince) : 0;
+  return state.usage.activeMs + Math.max(0, sinceMs);
 }
 
 function agentOf(agent: RunAgent): Run['agent'] {
