@@ -123,8 +123,15 @@ export async function checkAnswers(
     const wait = waits.find(
       (one) => one.id === answer.waitId || (answer.callId !== undefined && one.callId === answer.callId),
     );
-    if (wait !== undefined) checkAnswer(wait, answer, joinPath('body.answers', [index]));
+    if (wait === undefined || (wait.id !== answer.waitId && comesEarly(wait, answer))) continue;
+    checkAnswer(wait, answer, joinPath('body.answers', [index]));
   }
+}
+
+/** An output that comes by call id while the call's approval is open: the engine keeps it for the wait after it. */
+export function comesEarly(wait: Wait, answer: AnswerBody): boolean {
+  if (wait.kind !== 'approval' || answer.decision !== undefined) return false;
+  return answer.output !== undefined || answer.error !== undefined || answer.value !== undefined;
 }
 
 /** The open wait of a call, or undefined while there is none. */
