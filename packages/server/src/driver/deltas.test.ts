@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ModelDelta } from '../agent/models/model-request.ts';
 import type { CommandOf } from '../engine/commands.ts';
 import { createDeltaStream } from './deltas.ts';
-import { createTestClock, type TestClock } from './segment.fixture.ts';
+import { createTestClock, type TestClock } from './segment-clock.fixture.ts';
 
 type Delta = CommandOf<'delta'>;
 
