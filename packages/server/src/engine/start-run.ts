@@ -1,4 +1,5 @@
 import type { AgentFields, RunAgent } from '@fermata/protocol';
+import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './commit.ts';
 import { EngineError } from './errors.ts';
@@ -31,7 +32,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, request: Star
       agent,
       flow: request.flow ?? null,
       title: request.title ?? null,
-      sessionId: request.sessionId ?? null,
+      sessionId: request.sessionId ?? sessionOf(caller, request.sessionKey),
       missionId: request.missionId ?? null,
       parent: null,
       forkedFrom: null,
@@ -46,6 +47,13 @@ export async function newRun(ports: StartRunPorts, caller: Caller, request: Star
     },
   };
 }
+
+/** The session of a caller's own key: the same UUID in every process, without a look-up. */
+function sessionOf({ organizationId }: Caller, key: string | undefined): string | null {
+  return key === undefined ? null : v5(`${organizationId}:${key}`, SESSION_NAMESPACE);
+}
+
+const SESSION_NAMESPACE = 'f3a1c1f0-5e55-4107-8f6e-6665726d6174';
 
 async function resolveAgent(
   ports: StartRunPorts,

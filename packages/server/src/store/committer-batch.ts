@@ -187,6 +187,7 @@ class Batch {
       throw new EngineError('not_found', 'there is no such run');
     }
     checkFence(request, run);
+    if (request.take !== undefined && this.#isFull(run.organizationId)) return this.#putOff(request, run);
     const decided = decide(run.state, request.commands, this.#now, this.#factsOf(run));
     const cause = causeOf(request);
     const { dispatch, job, claimed } = this.#redispatch(run.dispatch, decided.state, decided.events, cause);
@@ -242,20 +243,36 @@ class Batch {
     events: readonly RunEvent[],
     cause: DispatchCause,
   ): ReturnType<typeof redispatch> {
-    const { organizationConcurrency, listener } = this.#options;
+    const { listener } = this.#options;
     const { organizationId, runId } = state;
+    if (cause.take !== null) this.#countClaim(organizationId);
     const offer = (): Offer => {
-      const claimed = this.#facts.claimed.get(organizationId) ?? 0;
-      if (organizationConcurrency !== null && claimed >= organizationConcurrency) {
-        return { kind: 'full', why: 'organization' };
-      }
+      if (this.#isFull(organizationId)) return { kind: 'full', why: 'organization' };
       const offered = listener.offer(organizationId);
       if (offered === null) return { kind: 'job' };
-      this.#facts.claimed.set(organizationId, claimed + 1);
+      this.#countClaim(organizationId);
       this.claims.push({ runId, claim: offered.claim });
       return { kind: 'claim', ...offered };
     };
     return redispatch(before, state, events, cause, offer);
+  }
+
+  #isFull(organizationId: number): boolean {
+    const { organizationConcurrency } = this.#options;
+    const claimed = this.#facts.claimed.get(organizationId) ?? 0;
+    return organizationConcurrency !== null && claimed >= organizationConcurrency;
+  }
+
+  #countClaim(organizationId: number): void {
+    this.#facts.claimed.set(organizationId, (this.#facts.claimed.get(organizationId) ?? 0) + 1);
+  }
+
+  /** A claim over its organization's limit: the run waits until another of it is not driven any more. */
+  #putOff(request: CommitRequest, run: Working): Outcome {
+    run.dispatch = { ...run.dispatch, dueAt: 'infinity' };
+    run.changed = true;
+    const { state, dispatch, record } = run;
+    return this.#done(request, { state, dispatch, events: [], decisions: [], record, waits: [] }, false);
   }
 
   #namedWaits(request: Exclude<CommitRequest, { create: NewRun }>, run: Working): Wait[] {

@@ -141,8 +141,10 @@ function updateStates(sql: Sql, changed: BatchWrites['changed']): PromiseLike<un
     where run_state.run_id = u.run_id`;
 }
 
+/** When the sweep must look at the run; not while a budget hold says already that the time is up. */
 function deadlineOf(state: RunState): string | null {
-  return state.finishedAt === null ? (state.limits.deadlineAt ?? null) : null;
+  if (state.finishedAt !== null || state.holds.some((hold) => hold.name === 'budget')) return null;
+  return state.limits.deadlineAt ?? null;
 }
 
 export function insertRuns(sql: Sql, created: BatchWrites['created']): PromiseLike<unknown>[] {
