@@ -11,7 +11,7 @@ import { createLogger } from './observe/log.ts';
 import { EmbeddedPostgresError } from './postgres/embedded-postgres-error.ts';
 import { EmbeddedPostgres } from './postgres/embedded.ts';
 import { removeServerPid, writeServerPid } from './postgres/server-pid-file.ts';
-import { migrationsFolder, startServer, VERSION } from './server.ts';
+import { ListenError, migrationsFolder, startServer, VERSION } from './server.ts';
 import type { DatabaseTarget } from './store/database-target.ts';
 import { chooseSessionTarget, DatabaseError } from './store/inspect-database.ts';
 import { migrateDatabase, MigrationError } from './store/migrate.ts';
@@ -19,7 +19,9 @@ import { migrateDatabase, MigrationError } from './store/migrate.ts';
 /** The process shell: reads the configuration, starts what is needed, says so, and ends in order. */
 async function main(): Promise<void> {
   const started = performance.now();
-  const { config, warnings } = loadConfig(readEnvironment(), process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const isMigrating = args[0] === 'migrate';
+  const { config, warnings } = loadConfig(readEnvironment(), isMigrating ? args.slice(1) : args);
   armCrashPoint(config.testing.crashAt);
   armCrashPoint(config.testing.stopAt, 'SIGSTOP');
   for (const warning of warnings) say(`Note: ${warning}`);
@@ -32,12 +34,16 @@ async function main(): Promise<void> {
     ending.decide(1);
   });
   await using _database = database;
-  await migrateDatabase({
+  const { applied } = await migrateDatabase({
     target: database.target,
     folder: migrationsFolder(dirname(fileURLToPath(import.meta.url))),
     migrateQueue: (connectionString) => migrateJobQueue(connectionString, logger),
     onWaiting: () => say('Waiting for another process that migrates the database …'),
   });
+  if (isMigrating) {
+    say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`);
+    return;
+  }
   const keyFile = join(config.server.dataDir, 'api-key');
   const apiKey =
     config.keys.apiKey?.reveal() ??
@@ -150,7 +156,7 @@ function seconds(since: number): string {
 }
 
 function isExplained(error: unknown): error is Error {
-  return [ConfigError, EmbeddedPostgresError, DatabaseError, MigrationError].some(
+  return [ConfigError, EmbeddedPostgresError, DatabaseError, MigrationError, ListenError].some(
     (kind) => error instanceof kind,
   );
 }

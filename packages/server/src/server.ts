@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { RunAgent, Tool } from '@fermata/protocol';
-import type { FastifyInstance } from 'fastify';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
@@ -75,11 +74,24 @@ export interface Server extends AsyncDisposable {
   /** `http://host:port`, as it listens. */
   readonly url: string;
   readonly engine: Engine;
-  readonly app: FastifyInstance;
   /** The admin key was not known to the database before. */
   readonly isNewKey: boolean;
   /** Hands the runs over, ends the streams, closes everything but the database. */
   close(): Promise<void>;
+}
+
+/** The server cannot listen where it is told to. The message is for the operator. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+
+  constructor({ server }: Config, cause: unknown) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const why = code === 'EADDRINUSE' ? 'another program uses it' : code;
+    super(
+      `Cannot listen on ${server.host}, port ${server.port}: ${why}. Set PORT or HOST to choose another.`,
+      { cause },
+    );
+  }
 }
 
 /** Wires the parts and serves: the only place that knows them all. */
@@ -266,8 +278,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     draining: draining.signal,
     isCheckingReplies: options.isCheckingReplies ?? false,
   });
-  const url = await app.listen({ host: config.server.host, port: config.server.port });
-
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
     await drain({
@@ -294,10 +304,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await hints[Symbol.asyncDispose]();
     await pool.close();
   }
+  let url: string;
+  try {
+    url = await app.listen({ host: config.server.host, port: config.server.port });
+  } catch (error) {
+    await close();
+    throw new ListenError(config, error);
+  }
   return {
     url,
     engine,
-    app,
     isNewKey: firstAdmin.isNew,
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),

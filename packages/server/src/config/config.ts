@@ -125,9 +125,14 @@ function describeFault(issue: z.core.$ZodIssue): string {
   }
 }
 
+/** Read by the command line client alone. */
+const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['FERMATA_URL']);
+
 function findUnknown(present: Record<string, string>): string[] {
   return Object.keys(present)
-    .filter((name) => name.startsWith('FERMATA_') && !(name in variables.shape))
+    .filter(
+      (name) => name.startsWith('FERMATA_') && !(name in variables.shape) && !CLIENT_VARIABLES.has(name),
+    )
     .map((name) => `${name} is not a variable of Fermata; all are listed in docs/config.md`);
 }
 

@@ -2,7 +2,7 @@ import type { EventData, Run, RunEvent, Wait } from '@fermata/protocol';
 import type { Command } from './commands.ts';
 import type { Decision } from './deciders/refuse.ts';
 import type { Dispatch } from './dispatch.ts';
-import type { Idempotency } from './facade.ts';
+import type { Idempotency } from './caller.ts';
 import type { RunState } from './state.ts';
 
 /** Everything of a new run but what the commit itself gives it: its number. */

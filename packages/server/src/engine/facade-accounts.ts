@@ -1,5 +1,5 @@
 import type { AgentFields, JsonObject, Role, RunAgent, RunOrigin } from '@fermata/protocol';
-import type { Caller, CommandOptions, Page, PageQuery } from './facade.ts';
+import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
 
 export interface BlobsFacade {
   /** Stores bytes under their SHA-256; returns `blob:sha256-<hex>`. Storing twice is storing once. */

@@ -1,5 +1,4 @@
 import type {
-  Actor,
   AgentFields,
   AnswerBody,
   EventType,
@@ -10,7 +9,6 @@ import type {
   OnLimit,
   OnProviderFailure,
   Part,
-  Role,
   Run,
   RunError,
   RunEvent,
@@ -22,7 +20,7 @@ import type {
   WaitKind,
   WaitState,
 } from '@fermata/protocol';
-import type { StoredReply } from './errors.ts';
+import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
 import type { BlobsFacade, AgentsFacade, IdentityFacade, RecordsFacade } from './facade-accounts.ts';
 
 /**
@@ -39,49 +37,9 @@ export interface Engine {
   readonly records: RecordsFacade;
 }
 
-/** Who asks, always from the credential. `via` is the face. */
-export interface Caller {
-  organizationId: number;
-  principalId: string;
-  keyId: string;
-  role: Role;
-  actor: Actor;
-  via: RunOrigin;
-}
-
-/** How a reply is kept for repeats: `scope` hashes organization, credential, method, path and key. */
-export interface Idempotency {
-  scope: string;
-  /** SHA-256 of the request body: another body under the same key is 422. */
-  fingerprint: string;
-  encode(result: unknown): StoredReply;
-}
-
-export interface CommandOptions {
-  idempotency?: Idempotency;
-  /** A command that has not begun by then is never begun (ms since 1970). */
-  deadlineAt?: number;
-}
-
 export interface Changed {
   run: Run;
   changed: boolean;
-}
-
-export interface Page<T> {
-  data: T[];
-  nextCursor: string | null;
-  /** Only when asked for. */
-  total?: number;
-}
-
-export interface PageQuery {
-  cursor?: string | undefined;
-  /** Instead of a cursor. */
-  offset?: number | undefined;
-  limit?: number | undefined;
-  order?: 'asc' | 'desc' | undefined;
-  total?: boolean | undefined;
 }
 
 export interface StartRun {

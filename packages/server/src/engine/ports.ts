@@ -9,7 +9,8 @@ import type {
   Wait,
   WaitKind,
 } from '@fermata/protocol';
-import type { Page, RunChange, RunQuery, WaitQuery } from './facade.ts';
+import type { Page } from './caller.ts';
+import type { RunChange, RunQuery, WaitQuery } from './facade.ts';
 
 /**
  * What the engine, the event log and the driver ask of the store. Interfaces only: SQL stands behind them.

@@ -2,16 +2,8 @@ import type { Run, TranscriptMessage } from '@fermata/protocol';
 import type { Command } from './commands.ts';
 import type { CommitPort, CommitRequest, CommitResult } from './commit.ts';
 import { EngineError } from './errors.ts';
-import type {
-  Caller,
-  Changed,
-  CommandOptions,
-  Page,
-  ReportRun,
-  ResumeRun,
-  RunsFacade,
-  SendMessage,
-} from './facade.ts';
+import type { Caller, CommandOptions, Page } from './caller.ts';
+import type { Changed, ReportRun, ResumeRun, RunsFacade, SendMessage } from './facade.ts';
 import type { RunReads } from './ports.ts';
 import { newRun, type StartRunPorts } from './start-run.ts';
 

@@ -3,7 +3,8 @@ import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './commit.ts';
 import { EngineError } from './errors.ts';
-import type { Caller, StartRun } from './facade.ts';
+import type { Caller } from './caller.ts';
+import type { StartRun } from './facade.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 
 /** What starting a run needs from around the engine. */

@@ -2,7 +2,8 @@ import type { Wait } from '@fermata/protocol';
 import type { Command } from './commands.ts';
 import type { CommitPort, CommitResult } from './commit.ts';
 import { EngineError } from './errors.ts';
-import type { Caller, Changed, CommandOptions, WaitsFacade } from './facade.ts';
+import type { Caller, CommandOptions } from './caller.ts';
+import type { Changed, WaitsFacade } from './facade.ts';
 import type { WaitReads } from './ports.ts';
 import { answerCommand, changedOf, commandRequest } from './run-commands.ts';
 

@@ -1,6 +1,7 @@
 import type { RunEvent } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
-import type { Caller, EventsFacade } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { EventsFacade } from '../engine/facade.ts';
 import type { EventReads, Hints, RunReads } from '../engine/ports.ts';
 import type { EventTail } from './tail.ts';
 

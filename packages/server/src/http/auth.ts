@@ -1,7 +1,8 @@
 import { roleIncludes, type Role, type RunOrigin } from '@fermata/protocol';
 import type { FastifyRequest } from 'fastify';
 import { EngineError } from '../engine/errors.ts';
-import type { Caller, Engine } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { Engine } from '../engine/facade.ts';
 
 const MAX_SECRET_LENGTH = 512;
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, storable } from '@fermata/protocol';
 import type { StoredReply } from '../engine/errors.ts';
-import type { Caller, CommandOptions } from '../engine/facade.ts';
+import type { Caller, CommandOptions } from '../engine/caller.ts';
 import { COMMAND_DEADLINE_MS } from './limits.ts';
 import { invalidRequest } from './problem.ts';
 

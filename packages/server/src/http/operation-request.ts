@@ -2,7 +2,7 @@ import { storableText } from '@fermata/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
-import type { Caller } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
 import type { FaceContext } from './face.ts';
 import { commandOptions, idempotencyKeyOf, type KeyedRequest } from './idempotency.ts';
 import { MAX_PATH_PARAMETER_LENGTH } from './limits.ts';

@@ -1,7 +1,7 @@
 import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.ts';
-import type { Caller } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
 import type { FaceContext } from './face.ts';
 import { DEFAULT_BODY_LIMIT_BYTES } from './limits.ts';

@@ -1,7 +1,8 @@
 import type { ErrorCode, JsonObject, Role } from '@fermata/protocol';
 import type { z } from 'zod';
 import type { StoredReply } from '../engine/errors.ts';
-import type { Caller, CommandOptions, Engine } from '../engine/facade.ts';
+import type { Caller, CommandOptions } from '../engine/caller.ts';
+import type { Engine } from '../engine/facade.ts';
 import type { JsonReply } from './idempotency.ts';
 import type { ServerInfo } from './server-info.ts';
 import type { EventStream } from './sse.ts';

@@ -1,5 +1,6 @@
 import { isTerminal, type Run, type RunEvent, type StreamEndReason, type Until } from '@fermata/protocol';
-import type { Caller, Engine } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { Engine } from '../engine/facade.ts';
 
 /** A run's log as frames of some face. */
 export interface RunStreamRequest {

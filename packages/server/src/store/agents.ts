@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { canonicalJson, storable, type AgentFields, type Json, type RunAgent } from '@fermata/protocol';
 import { mergeLimits } from '../engine/apply.ts';
 import { EngineError } from '../engine/errors.ts';
-import type { Page, PageQuery } from '../engine/facade.ts';
+import type { Page, PageQuery } from '../engine/caller.ts';
 import type { AgentsFacade, SavedAgent } from '../engine/facade-accounts.ts';
 import { mergeByKey } from '../engine/record.ts';
 import { allOf, containsPattern, isStorable } from './condition.ts';

@@ -1,5 +1,5 @@
 import { roleIncludes, type Role, type RunOrigin } from '@fermata/protocol';
-import type { Caller } from '../engine/facade.ts';
+import type { Caller } from '../engine/caller.ts';
 import { hashOf } from './keys.ts';
 import type { Pool } from './pool.ts';
 

@@ -23,6 +23,7 @@ import type { RunState } from '../engine/state.ts';
 import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
 import { emptyWrites, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
 import { noteBlobs, projectEvents, type Working } from './committer-projection.ts';
+import { newRecord } from './new-record.ts';
 import { runFromRow, type RunRecordRow } from './run-row.ts';
 
 export type Outcome =
@@ -151,7 +152,7 @@ class Batch {
     const { dispatch, job, claimed } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
     const events = claimed ? [event, ...startOnClaim(state, this.#now)] : [event];
     const placed = events.map(placeEvent);
-    const record = recordOf(run, number, this.#now);
+    const record = newRecord(run, number, this.#now);
     this.#writes.events.push(...placed);
     this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
     if (job !== null)
@@ -379,34 +380,4 @@ function placeEvent(event: RunEvent): PlacedEvent {
     throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
   }
   return { event, json };
-}
-
-function recordOf({ runId, created }: NewRun, number: number, at: string): RunRecordRow {
-  return {
-    id: runId,
-    number,
-    organization_id: created.organizationId,
-    key: created.key,
-    created_by: created.by,
-    mode: created.mode,
-    kind: created.kind,
-    origin: created.origin,
-    agent: created.agent,
-    flow: created.flow,
-    flow_id: typeof created.flow?.['id'] === 'string' ? created.flow['id'] : null,
-    title: created.title,
-    session_id: created.sessionId,
-    mission_id: created.missionId,
-    parent_id: created.parent?.runId ?? null,
-    forked_from: created.forkedFrom,
-    input: created.input,
-    output: null,
-    summary: null,
-    error: null,
-    ended_by: null,
-    metadata: created.metadata,
-    face: created.face,
-    start_at: created.startAt,
-    created_at: at,
-  };
 }

@@ -5,6 +5,7 @@ import type { RunRecord } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
 import { jsonArray, plainArray } from './array-literal.ts';
 import { allSettledOrThrow } from './committer-reads.ts';
+import { newRecord } from './new-record.ts';
 import type { Sql } from './sql.ts';
 import type { FixedWaitBody } from './waits.ts';
 
@@ -148,36 +149,13 @@ function deadlineOf(state: RunState): string | null {
 }
 
 export function insertRuns(sql: Sql, created: BatchWrites['created']): PromiseLike<unknown>[] {
-  const runs = created.map(({ run, number, at }) => {
-    const fields = run.created;
-    return {
-      id: run.runId,
-      number,
-      organization_id: fields.organizationId,
-      key: fields.key,
-      created_by: fields.by,
-      mode: fields.mode,
-      kind: fields.kind,
-      origin: fields.origin,
-      agent: fields.agent,
-      agent_id: fields.agent?.id ?? null,
-      flow: fields.flow,
-      flow_id: typeof fields.flow?.['id'] === 'string' ? fields.flow['id'] : null,
-      title: fields.title,
-      session_id: fields.sessionId,
-      mission_id: fields.missionId,
-      parent_id: fields.parent?.runId ?? null,
-      parent: fields.parent,
-      forked_from: fields.forkedFrom,
-      input: fields.input,
-      metadata: fields.metadata,
-      face: fields.face,
-      secrets: run.secrets,
-      traceparent: fields.traceparent,
-      start_at: fields.startAt,
-      created_at: at,
-    };
-  });
+  const runs = created.map(({ run, number, at }) => ({
+    ...newRecord(run, number, at),
+    agent_id: run.created.agent?.id ?? null,
+    parent: run.created.parent,
+    secrets: run.secrets,
+    traceparent: run.created.traceparent,
+  }));
   const states = created.map(({ run, number, state, dispatch }) => ({
     run_id: run.runId,
     organization_id: state.organizationId,

@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Page, PageQuery } from '../engine/facade.ts';
+import type { Page, PageQuery } from '../engine/caller.ts';
 
 export const DEFAULT_LIMIT = 20;
 const MOST = 1000;

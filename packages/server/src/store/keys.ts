@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { roleIncludes, storableText, type Role } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
-import type { Caller, Page, PageQuery } from '../engine/facade.ts';
+import type { Caller, Page, PageQuery } from '../engine/caller.ts';
 import type { ApiKey, IdentityFacade } from '../engine/facade-accounts.ts';
 import { isStorable } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';

@@ -1,7 +1,7 @@
 import { roleIncludes, storableText, type Role } from '@fermata/protocol';
 import { v7 as uuidv7 } from 'uuid';
 import { EngineError } from '../engine/errors.ts';
-import type { Caller, Page, PageQuery } from '../engine/facade.ts';
+import type { Caller, Page, PageQuery } from '../engine/caller.ts';
 import type { IdentityFacade, Principal } from '../engine/facade-accounts.ts';
 import { isUuid } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';

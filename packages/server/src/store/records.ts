@@ -1,6 +1,6 @@
 import { storable, type JsonObject } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
-import type { Page, PageQuery } from '../engine/facade.ts';
+import type { Page, PageQuery } from '../engine/caller.ts';
 import type { RecordsFacade } from '../engine/facade-accounts.ts';
 import { isStorable } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.ts';
-import type { CommandOptions, Idempotency } from '../engine/facade.ts';
+import type { CommandOptions, Idempotency } from '../engine/caller.ts';
 import type { Pool } from './pool.ts';
 import type { Sql } from './sql.ts';
 

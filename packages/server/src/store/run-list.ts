@@ -1,5 +1,6 @@
 import type { Run } from '@fermata/protocol';
-import type { Page, RunQuery } from '../engine/facade.ts';
+import type { Page } from '../engine/caller.ts';
+import type { RunQuery } from '../engine/facade.ts';
 import { allOf, containsPattern, isStorable, isUuid } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';
 import { RUN_COLUMNS, runFromRow, type RunRow } from './run-row.ts';

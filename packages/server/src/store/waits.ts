@@ -1,5 +1,6 @@
 import type { Resolution, Wait, WaitKind, WaitState } from '@fermata/protocol';
-import type { Page, WaitQuery } from '../engine/facade.ts';
+import type { Page } from '../engine/caller.ts';
+import type { WaitQuery } from '../engine/facade.ts';
 import type { WaitReads } from '../engine/ports.ts';
 import { allOf, isStorable, isUuid } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';

@@ -1,5 +1,6 @@
 import type { AnswerBody, Json, Wait } from '@fermata/protocol';
-import type { Caller, Engine } from '../../engine/facade.ts';
+import type { Caller } from '../../engine/caller.ts';
+import type { Engine } from '../../engine/facade.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath, pointerPath, type Fault } from '../../http/request-validation.ts';
 import { compileSchema } from '../../schemas/json-schema.ts';

@@ -1,5 +1,6 @@
 import type { EventType, Until } from '@fermata/protocol';
-import type { Caller, Engine } from '../../engine/facade.ts';
+import type { Caller } from '../../engine/caller.ts';
+import type { Engine } from '../../engine/facade.ts';
 import { isOverWhen, openRunStream } from '../../http/run-stream.ts';
 import type { EventStream } from '../../http/sse.ts';
 import { eventFrames, nativeStream } from './frames.ts';

@@ -9,7 +9,8 @@ import {
   type Part,
 } from '@fermata/protocol';
 import { EngineError } from '../../engine/errors.ts';
-import type { Caller, Engine } from '../../engine/facade.ts';
+import type { Caller } from '../../engine/caller.ts';
+import type { Engine } from '../../engine/facade.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath } from '../../http/request-validation.ts';
 import { decodeDataUri, MAX_BLOB_BYTES } from './data-uri.ts';

@@ -1,6 +1,7 @@
 import type { Actor, Role, Run, RunEvent, Wait } from '@fermata/protocol';
 import { EngineError, ReplayedReply, type StoredReply } from '../../engine/errors.ts';
-import type { Caller, CommandOptions, Engine } from '../../engine/facade.ts';
+import type { Caller, CommandOptions } from '../../engine/caller.ts';
+import type { Engine } from '../../engine/facade.ts';
 
 export const RUN_ID = '01900000-0000-7000-8000-000000000001';
 export const AT = '2026-01-01T00:00:00.000Z';

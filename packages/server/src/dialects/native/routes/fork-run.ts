@@ -6,7 +6,8 @@ import {
   type AgentFields,
   type ForkRunBody,
 } from '@fermata/protocol';
-import type { Caller, Engine } from '../../../engine/facade.ts';
+import type { Caller } from '../../../engine/caller.ts';
+import type { Engine } from '../../../engine/facade.ts';
 import { defineOperation } from '../../../http/route.ts';
 import { checkAgent } from '../checked-agent.ts';
 import { storeMessages } from '../stored-content.ts';
