@@ -56,7 +56,11 @@ export async function benchCommits(world: BenchWorld): Promise<Record<string, Fi
   return figures;
 }
 
-async function drive(ids: string[], seconds: number, step: (runId: string) => Promise<void>): Promise<number> {
+async function drive(
+  ids: string[],
+  seconds: number,
+  step: (runId: string) => Promise<void>,
+): Promise<number> {
   const until = performance.now() + seconds * 1000;
   const started = performance.now();
   let steps = 0;

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -25,6 +26,8 @@ export interface BenchWorld extends AsyncDisposable {
   target: Exclude<DatabaseTarget, string>;
   dataDir: string;
   session: Session;
+  /** For server processes. */
+  databaseUrl: string;
 }
 
 const MIGRATIONS = join(process.cwd(), 'packages/server/migrations');
@@ -32,7 +35,13 @@ const MIGRATIONS = join(process.cwd(), 'packages/server/migrations');
 /** A durable embedded PostgreSQL of the bench's own, with settings as in production. */
 export async function benchWorld(): Promise<BenchWorld> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fermata-bench-'));
-  const embedded = await EmbeddedPostgres.start({ dataDir, database: 'fermata' });
+  const tcpPort = await freePort();
+  const embedded = await EmbeddedPostgres.start({
+    dataDir,
+    database: 'fermata',
+    // Server processes are given a URL; everything else as in production.
+    settings: { listen_addresses: '127.0.0.1', port: String(tcpPort) },
+  });
   const target = embedded.connection;
   await migrateDatabase({ target, folder: MIGRATIONS, migrateQueue: (url) => migrateJobQueue(url) });
   const session = await Session.open(target, { part: 'bench', settings: { statement_timeout: 0 } });
@@ -41,6 +50,7 @@ export async function benchWorld(): Promise<BenchWorld> {
     target,
     dataDir,
     session,
+    databaseUrl: `postgres://${target.user}@127.0.0.1:${tcpPort}/${target.database}`,
     async [Symbol.asyncDispose]() {
       await session.close();
       await embedded.stop();
@@ -106,4 +116,12 @@ export function median(values: number[]): number {
 export function quantile(values: number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
