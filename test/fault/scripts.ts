@@ -1,0 +1,73 @@
+import type { ScriptTurn, StartRunBody, Tool } from '@fermata/protocol';
+import type { EffectTarget } from '../world/effects.ts';
+
+type StartBody = Partial<StartRunBody>;
+
+const ARGS_SCHEMA = { type: 'object' };
+
+function scripted(script: ScriptTurn[], tools: Tool[] = []): StartBody {
+  return { agent: { model: 'script/fault', script, tools }, input: 'Go.' };
+}
+
+/** A tool of the target. `POST` unless given, so that a repeat is not harmless by nature. */
+export function effectTool(target: EffectTarget, name: string, more: Partial<Tool> = {}): Tool {
+  return {
+    type: 'http',
+    name,
+    inputSchema: ARGS_SCHEMA,
+    http: { url: `${target.url}/${name}`, method: 'POST' },
+    ...more,
+  };
+}
+
+/** Says something, asks for one approved payment, reports. */
+export function approvalRun(target: EffectTarget, pay: Partial<Tool> = { afterCrash: 'retry' }): StartBody {
+  return scripted(
+    [{ text: 'I pay.', toolCalls: [{ tool: 'pay', args: { amount: 7 } }] }, { text: 'It is paid.' }],
+    [effectTool(target, 'pay', { approval: 'always', ...pay })],
+  );
+}
+
+export const STREAMED_WORDS = 24;
+
+/** One answer in many pieces, over more than a second. */
+export function streamingRun(deltaDelayMs = 60): StartBody {
+  const deltas = Array.from({ length: STREAMED_WORDS }, (_, index) => `word-${index} `);
+  return scripted([{ deltas, deltaDelayMs }]);
+}
+
+/** Three calls at once, then another one, then the end. `afterCrash` of each. */
+export function parallelRun(target: EffectTarget, afterCrash: 'retry' | 'ask' = 'retry'): StartBody {
+  const names = ['first', 'second', 'third'];
+  return scripted(
+    [
+      { toolCalls: names.map((tool) => ({ tool, args: {} })) },
+      { toolCalls: [{ tool: 'first', args: { again: true } }] },
+      { text: 'All is done.' },
+    ],
+    names.map((name) => effectTool(target, name, { afterCrash })),
+  );
+}
+
+/** One call that is not approved and must not be made twice. */
+export function askRun(target: EffectTarget): StartBody {
+  return scripted(
+    [{ toolCalls: [{ tool: 'send', args: { to: 'all' } }] }, { text: 'It is sent.' }],
+    [effectTool(target, 'send', { afterCrash: 'ask' })],
+  );
+}
+
+/** Turns with a call each, one after the other: a run that keeps a segment busy for a while. */
+export function longRun(target: EffectTarget, turns: number, delayMs: number): StartBody {
+  return scripted(
+    [
+      ...Array.from({ length: turns }, (_, index) => ({
+        delayMs,
+        text: `Turn ${index + 1}.`,
+        toolCalls: [{ tool: 'work', args: { turn: index + 1 } }],
+      })),
+      { text: 'That was all.' },
+    ],
+    [effectTool(target, 'work', { afterCrash: 'retry' })],
+  );
+}
