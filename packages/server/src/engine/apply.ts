@@ -1,5 +1,5 @@
 import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
-import { initialState, liveStatus, type CallState, type RunState } from './state.ts';
+import { initialState, isOrphaned, liveStatus, type CallState, type RunState } from './state.ts';
 
 /**
  * One event onto the state. The same function serves `commit()` and the fold, so that the projection is the fold
@@ -173,7 +173,9 @@ function applyData(
       if (state.turn.phase === 'model') state.turn.phase = 'again';
       for (const call of state.calls) if (call.state === 'running') call.state = 'in_doubt';
       state.steps = [];
-      if (event.type === 'segment.returned' && event.data.reason === 'forked') freeOrphanedCalls(state);
+      if (event.type === 'segment.returned' && event.data.reason === 'forked') {
+        for (const call of state.calls) if (isOrphaned(state, call)) call.state = 'ready';
+      }
       return;
     case 'usage.recorded':
       addTokens(state, event.data.model, event.data.usage, 0);
@@ -213,7 +215,7 @@ function reopen(state: RunState, event: EventOf<'run.reopened'>): void {
     costUsd: state.usage.costUsd ?? 0,
     activeMs: state.usage.activeMs,
   };
-  if (event.data.deadlineDropped) state.limits = { ...state.limits, deadlineAt: null };
+  if (event.data.deadlineDropped) state.limits = mergeLimits(state.limits, { deadlineAt: null });
   if (state.turn.phase === 'model') state.turn.phase = 'again';
 }
 
@@ -330,14 +332,6 @@ function callOf(state: RunState, callId: string): CallState | undefined {
 
 function dropCall(state: RunState, callId: string): void {
   state.calls = state.calls.filter((call) => call.callId !== callId);
-}
-
-/** A log that was copied up to the middle of an end or an answer: what is waited for no more is done again. */
-function freeOrphanedCalls(state: RunState): void {
-  for (const call of state.calls) {
-    const isOrphaned = call.state === 'waiting' && !state.waits.some((wait) => wait.callId === call.callId);
-    if (call.state === 'cancelled' || isOrphaned) call.state = 'ready';
-  }
 }
 
 /** The clocks of waits stand from the first hold with `stopClock` to the last. */

@@ -56,7 +56,7 @@ export function redispatch(
 ): Redispatched {
   const fencing = events.find((event) => event.type === 'segment.returned' || event.type === 'segment.lost');
   let { epoch, claim, executorId, attempts } = before;
-  if (cause.progressed || events.some(releasesPolicy)) attempts = 0;
+  if (cause.progressed || events.some(forgivesDeaths)) attempts = 0;
   if (fencing !== undefined) {
     if (fencing.type === 'segment.returned' && attempts > 0) attempts -= 1;
     epoch += 1;
@@ -77,7 +77,7 @@ export function redispatch(
       epoch,
       claim: token,
       executorId: taker,
-      dueAt: before.dueAt ?? due,
+      dueAt: before.dueAt === null || before.dueAt === 'infinity' ? due : before.dueAt,
       attempts: attempts + 1,
     };
     return { dispatch, job: null, claimed: true };
@@ -121,6 +121,7 @@ function suspectDelayMs(attempts: number): number {
   return SUSPECT_DELAYS_MS[Math.min(attempts - SUSPECT_AFTER, SUSPECT_DELAYS_MS.length - 1)] ?? 0;
 }
 
-function releasesPolicy(event: RunEvent): boolean {
-  return event.type === 'hold.released' && event.data.name === 'policy';
+/** Somebody has looked at the run and lets it go on. */
+function forgivesDeaths(event: RunEvent): boolean {
+  return event.type === 'run.reopened' || (event.type === 'hold.released' && event.data.name === 'policy');
 }

@@ -156,6 +156,15 @@ export function isInFlight(state: RunState): boolean {
   );
 }
 
+/**
+ * A call that nothing will bring forward: its wait is closed, and its result did not follow. Only a log that was
+ * copied up to the middle of a commit has such calls.
+ */
+export function isOrphaned(state: RunState, call: CallState): boolean {
+  if (call.state === 'cancelled') return true;
+  return call.state === 'waiting' && !state.waits.some((wait) => wait.callId === call.callId);
+}
+
 /** Something that a segment could do now, were there no hold. */
 export function hasWork(state: RunState): boolean {
   switch (state.turn.phase) {
@@ -201,8 +210,8 @@ export function dueAt(state: RunState): string | null {
 
 /** A copy that `apply` may change in place. What `apply` only replaces as a whole is shared. */
 export function copyState(state: RunState): RunState {
-  const byModel: RunState['usage']['byModel'] = {};
-  for (const [model, usage] of Object.entries(state.usage.byModel)) byModel[model] = { ...usage };
+  const models = Object.entries(state.usage.byModel);
+  const byModel = Object.fromEntries(models.map(([model, usage]) => [model, { ...usage }]));
   return {
     ...state,
     holds: [...state.holds],

@@ -232,17 +232,16 @@ function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKin
 }
 
 function tellWinner(draft: Draft, command: Answer, { resolution }: ClosedWait): Decision {
-  const won = verdictDigest(resolution);
   const asked = verdictDigest(verdictOf(command.answer));
-  if (won === asked && resolution.by.id === command.by.id) return UNCHANGED;
-  refuse(
-    draft,
-    'wait_closed',
-    `the wait was decided already: ${resolution.outcome} by ${resolution.by.name}`,
-    {
-      winner: { by: resolution.by, at: resolution.at, outcome: resolution.outcome, digest: won },
-    },
-  );
+  if (verdictDigest(resolution) === asked && resolution.by.id === command.by.id) return UNCHANGED;
+  return refuseClosed(draft, resolution);
+}
+
+/** Tells who won, when and with what: the digest is that of the canonical answer. */
+export function refuseClosed(draft: Draft, resolution: Resolution): never {
+  const { by, at, outcome } = resolution;
+  const winner = { by, at, outcome, digest: verdictDigest(resolution) };
+  return refuse(draft, 'wait_closed', `the wait was decided already: ${outcome} by ${by.name}`, { winner });
 }
 
 /** A kept answer to the wait that has just been opened; one that no longer fits is passed over. */

@@ -1,7 +1,7 @@
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
-import { isInFlight } from '../state.ts';
-import { CHANGED, type Decision } from './refuse.ts';
+import { isInFlight, isOrphaned } from '../state.ts';
+import type { Decision } from './refuse.ts';
 
 /**
  * Turns a copied log into a run of its own. What was in flight in the original is in doubt here; what it waits for
@@ -9,7 +9,9 @@ import { CHANGED, type Decision } from './refuse.ts';
  */
 export function branch(draft: Draft, command: CommandOf<'branch'>): Decision {
   const { by, reason } = command;
-  if (isInFlight(draft.state)) draft.emit({ type: 'segment.returned', data: { reason: 'forked' } });
+  const { state } = draft;
+  const isCut = isInFlight(state) || state.calls.some((call) => isOrphaned(state, call));
+  if (isCut) draft.emit({ type: 'segment.returned', data: { reason: 'forked' } });
   for (const { replaces, body } of command.waits) {
     const old = draft.state.waits.find((wait) => wait.id === replaces);
     if (old === undefined) continue;
@@ -34,9 +36,10 @@ export function branch(draft: Draft, command: CommandOf<'branch'>): Decision {
     });
     draft.emit({ type: 'wait.opened', data: body });
   }
-  for (const hold of [...draft.state.holds]) {
+  const held = [...draft.state.holds];
+  for (const hold of held) {
     draft.emit({ type: 'hold.released', data: { name: hold.name, by, reason } });
   }
-  draft.emit({ type: 'run.resumed', data: { by, reason } });
-  return CHANGED;
+  if (held.length > 0) draft.emit({ type: 'run.resumed', data: { by, reason } });
+  return { changed: isCut || held.length > 0 || command.waits.length > 0 };
 }

@@ -26,6 +26,7 @@ export function startTurn(draft: Draft, command: CommandOf<'startTurn'>): Decisi
     stale(draft, `turn ${command.turn} cannot be started after turn ${turn.number} (${turn.phase})`);
   }
   if (waits.length > 0) stale(draft, 'waits are open');
+  if (command.through > draft.state.head) stale(draft, `the log does not reach ${command.through}`);
   const limit = reachedLimit(draft, 'turn');
   if (limit !== null) {
     exhaustLimit(draft, limit);
@@ -158,6 +159,8 @@ export function failCall(draft: Draft, command: CommandOf<'failCall'>): Decision
 /** Opens waits; an answer that came early resolves its wait in the same commit. */
 export function openWaits(draft: Draft, command: CommandOf<'openWaits'>): Decision {
   for (const body of command.waits) {
+    // A hold lets the step in flight end, in a doubt if it must, and nothing else begin.
+    if (draft.state.holds.length > 0 && body.kind !== 'in_doubt') stale(draft, 'the run is held');
     if (body.callId !== null) {
       const states: CallState['state'][] = body.kind === 'in_doubt' ? ['in_doubt', 'running'] : ['ready'];
       const call = callInState(draft, body.callId, states);

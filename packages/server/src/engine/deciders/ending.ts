@@ -1,4 +1,4 @@
-import type { Actor } from '@fermata/protocol';
+import { canonicalJson, type Actor, type Json, type RunError } from '@fermata/protocol';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { EngineError } from '../errors.ts';
@@ -75,19 +75,23 @@ function reportRunning(draft: Draft, command: CommandOf<'report'>): Decision {
   return { changed };
 }
 
+/** Logs what is another value than the run has; without the record everything counts as another. */
 function reportFields(draft: Draft, command: CommandOf<'report'>): boolean {
-  const { output, summary, error } = command;
-  if (output === undefined && summary === undefined && error === undefined) return false;
-  draft.emit({
-    type: 'run.updated',
-    data: {
-      by: command.by,
-      ...(output === undefined ? {} : { output }),
-      ...(summary === undefined ? {} : { summary }),
-      ...(error === undefined ? {} : { error }),
-    },
-  });
+  const { output, summary, error, by, reason } = command;
+  const { record } = draft.facts;
+  const fields = {
+    ...(isNew(output, record?.output) ? { output } : {}),
+    ...(isNew(summary, record?.summary) ? { summary } : {}),
+    ...(isNew(error, record?.error) ? { error } : {}),
+  };
+  if (Object.keys(fields).length === 0) return false;
+  draft.emit({ type: 'run.updated', data: { by, ...(reason === null ? {} : { reason }), ...fields } });
   return true;
+}
+
+function isNew<T extends Json | RunError>(given: T | undefined, known: T | undefined): given is T {
+  if (given === undefined || known === undefined) return given !== undefined;
+  return canonicalJson(given as Json) !== canonicalJson(known as Json);
 }
 
 function start(draft: Draft, by: Actor): void {

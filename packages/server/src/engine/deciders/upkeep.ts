@@ -5,7 +5,7 @@ import { canonicalJson, type Json } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
 import { EngineError } from '../errors.ts';
 import type { WaitState } from '../state.ts';
-import { resolveWait } from './answers.ts';
+import { refuseClosed, resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
 import { exhaustLimit, isReached } from './limits.ts';
 import { failRun, fence } from './settle.ts';
@@ -56,10 +56,7 @@ function openWait(draft: Draft, waitId: string): WaitState {
   if (wait !== undefined) return wait;
   const closed = draft.facts.closed.find((decided) => decided.id === waitId);
   if (closed === undefined) refuse(draft, 'not_found', 'there is no such wait');
-  const { by, at, outcome, digest } = closed.resolution;
-  refuse(draft, 'wait_closed', `the wait was decided already: ${outcome} by ${by.name}`, {
-    winner: { by, at, outcome, digest },
-  });
+  refuseClosed(draft, closed.resolution);
 }
 
 export function assign(draft: Draft, command: CommandOf<'assign'>): Decision {
@@ -103,16 +100,11 @@ export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
   }
   draft.emit({ type: 'wait.expired', data: { waitId: wait.id, callId: wait.callId, resolution } });
   if (wait.callId !== null && wait.tool !== null) {
-    draft.emit({
-      type: 'tool.denied',
-      data: {
-        callId: wait.callId,
-        tool: wait.tool,
-        reason: 'nobody answered in time',
-        by: command.by,
-        outcome: 'expired',
-      },
-    });
+    const { callId, tool } = wait;
+    const inDoubt = wait.kind === 'in_doubt';
+    const reason = inDoubt ? 'nobody answered in time; it may have been executed' : 'nobody answered in time';
+    const outcome = inDoubt ? 'interrupted' : 'expired';
+    draft.emit({ type: 'tool.denied', data: { callId, tool, reason, by: command.by, outcome } });
   }
   if (wait.onExpire === 'fail') {
     fence(draft, 'failed');
