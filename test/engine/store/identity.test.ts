@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Caller } from '../../../packages/server/src/engine/facade.ts';
+import type { Caller } from '../../../packages/server/src/engine/caller.ts';
 import { createIdentity, type Identity } from '../../../packages/server/src/store/identity.ts';
 import { Pool } from '../../../packages/server/src/store/pool.ts';
 import { createDatabase, type TestDatabase } from './database.ts';

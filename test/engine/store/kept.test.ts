@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AgentFields, RunAgent } from '@fermata/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Caller } from '../../../packages/server/src/engine/facade.ts';
+import type { Caller } from '../../../packages/server/src/engine/caller.ts';
 import type { AgentsFacade } from '../../../packages/server/src/engine/facade-accounts.ts';
 import { createAgents } from '../../../packages/server/src/store/agents.ts';
 import { createBlobs, createBlobStore } from '../../../packages/server/src/store/blobs.ts';

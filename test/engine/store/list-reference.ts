@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Page } from '../../../packages/server/src/engine/facade.ts';
+import type { Page } from '../../../packages/server/src/engine/caller.ts';
 
 /** Every item of a list, page by page. */
 export async function allPages<Q extends { cursor?: string | undefined }, T>(

@@ -215,9 +215,8 @@ describe('the list of runs', () => {
 
   it('finds one by its id, number or key, and none for a stranger', async () => {
     const reads = createRunReads(pool);
-    const run = known.find(
-      (candidate) => candidate.organizationId === 1 && candidate.columns['key'] !== null,
-    )!;
+    const [run] = known.filter((one) => one.organizationId === 1 && one.columns['key'] !== null);
+    if (run === undefined) throw new Error('no run has a key');
     const key = String(run.columns['key']);
     const found = await Promise.all([
       reads.byId(1, run.id),

@@ -28,6 +28,7 @@ describe('the list of waits', () => {
   it('finds by any filters what a look at every wait finds, oldest first, page by page', async () => {
     const reads = createWaitReads(pool);
     const runs = await Promise.all([1, 2, 3].map(() => insertRun(database.sql)));
+    const runIds = runs.map((run) => run.id);
     const rows = fc.sample(
       fc.record({
         run: fc.nat(2),
@@ -43,7 +44,7 @@ describe('the list of waits', () => {
     const waits = rows.map((row, index) => ({
       ...row,
       id: `wait_${String((index * 37) % 80)}`,
-      runId: runs[row.run]!.id,
+      runId: runIds[row.run] ?? '',
     }));
     for (const wait of waits) {
       await database.sql`insert into waits (id, run_id, organization_id, kind, state, tool, assignee, body, deadline_at,
@@ -53,7 +54,7 @@ describe('the list of waits', () => {
           ${wait.deadlineAt}, ${wait.openedAt}, 1)`;
     }
     const query: fc.Arbitrary<WaitQuery> = fc.record({
-      run: some(fc.constantFrom(...runs.map((run) => run.id), 'none')),
+      run: some(fc.constantFrom(...runIds, 'none')),
       kind: listOf(['approval', 'input']) as fc.Arbitrary<WaitQuery['kind']>,
       state: listOf(['open', 'resolved', 'expired']) as fc.Arbitrary<WaitQuery['state']>,
       assignee: some(fc.constantFrom('p1', 'team')),
@@ -88,15 +89,16 @@ describe('the list of waits', () => {
       { numRuns: 80 },
     );
     const [first] = waits;
-    expect(await reads.byId(1, first!.id)).toMatchObject({
-      id: first!.id,
-      runId: first!.runId,
+    if (first === undefined) throw new Error('no wait was made');
+    expect(await reads.byId(1, first.id)).toMatchObject({
+      id: first.id,
+      runId: first.runId,
       prompt: '?',
       args: { a: 1 },
-      tool: first!.tool,
-      openedAt: first!.openedAt,
+      tool: first.tool,
+      openedAt: first.openedAt,
     } satisfies Partial<Wait>);
-    expect(await reads.byId(2, first!.id)).toBeNull();
+    expect(await reads.byId(2, first.id)).toBeNull();
     expect(await reads.byId(1, 'x\u0000')).toBeNull();
   });
 });

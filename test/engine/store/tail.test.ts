@@ -68,8 +68,8 @@ describe('two processes on one database', () => {
     await using two = new Process(3_600_000);
     await Promise.all([one.hub.ready, two.hub.ready]);
     const { id } = await insertRun(database.sql, {}, { head: 0 });
-    const [here, there] = await Promise.all([one, two].map((process) => process.tail.open(id, 0, never())));
-    const reading = Promise.all([readUntil(here!, 600), readUntil(there!, 600)]);
+    const streams = await Promise.all([one, two].map((process) => process.tail.open(id, 0, never())));
+    const reading = Promise.all(streams.map((stream) => readUntil(stream, 600)));
     for (let first = 1; first <= 600; first += 10) {
       await (first % 20 === 1 ? one : two).commit(id, first, 10);
     }

@@ -15,7 +15,7 @@ export interface PoolOptions {
 
 interface Waiter {
   resolve: (session: Session) => void;
-  reject: (error: unknown) => void;
+  reject: (error: Error) => void;
 }
 
 // Backends grow with the statements that they have prepared.
@@ -137,7 +137,7 @@ export class Pool implements AsyncDisposable {
     } catch (error) {
       this.#openCount--;
       // Waiters wait for a session that will not come back from here.
-      this.#waiters.shift()?.reject(error);
+      this.#waiters.shift()?.reject(asError(error));
       throw error;
     }
   }
@@ -148,7 +148,7 @@ export class Pool implements AsyncDisposable {
       this.#forget(session);
       if (!session.isGone) void session.close().catch(() => {});
       const waiter = this.#waiters.shift();
-      if (waiter !== undefined && !this.#isClosed) void this.#open().then(waiter.resolve, waiter.reject);
+      if (waiter !== undefined && !this.#isClosed) this.#serve(waiter);
       return;
     }
     const waiter = this.#waiters.shift();
@@ -156,9 +156,17 @@ export class Pool implements AsyncDisposable {
     else waiter.resolve(session);
   }
 
+  #serve(waiter: Waiter): void {
+    this.#open().then(waiter.resolve, (error: unknown) => waiter.reject(asError(error)));
+  }
+
   #forget(session: Session): void {
     if (this.#bornAt.delete(session)) this.#openCount--;
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function closedError(): EngineError {
