@@ -37,6 +37,8 @@ const MAX_BATCH = 256;
 const MAX_BATCH_BYTES = 1024 * 1024;
 const IDEMPOTENCY_WAIT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 1_000;
+/** Longer than `statement_timeout`, and than what a batch may wait for a lock. */
+const ANSWER_TIMEOUT_MS = 20_000;
 
 /** The connection was lost after COMMIT was sent, and nobody can say what became of it. */
 class OutcomeUnknown extends Error {
@@ -173,6 +175,8 @@ export class CommitLane {
     const session = await this.#open();
     const { sql } = session;
     let decided: DecidedBatch | null = null;
+    // A link that is silently dead would hold the lane for minutes.
+    const silence = setTimeout(() => session.abandon(), ANSWER_TIMEOUT_MS);
     try {
       const waited = this.#name === 'slow' ? await this.#waitForOldest(sql, batch) : NOBODY;
       const requests = batch.map((pending) => pending.request);
@@ -190,6 +194,8 @@ export class CommitLane {
       for (const { claim } of decided?.claims ?? []) listener.withdraw(claim);
       if (!session.isGone) await sql`rollback`.catch(() => session.abandon());
       throw error;
+    } finally {
+      clearTimeout(silence);
     }
   }
 

@@ -4,7 +4,7 @@ import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
 import type { RunRecordRow } from './run-row.ts';
-import type { Sql } from './sql.ts';
+import type { Fragment, Sql } from './sql.ts';
 import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './waits.ts';
 
 /** The locked row of a run, parsed. */
@@ -170,8 +170,9 @@ function lockedFromRow(row: StateRow): LockedRun {
  */
 export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): Promise<BatchFacts> {
   const begin = begins ? sql`begin isolation level read committed` : null;
-  const clock = sql<{ xid: string; now: number }[]>`
-    select pg_current_xact_id()::text as xid, extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  // The locking statement brings time and transaction id along; only a batch without runs must ask for them.
+  const clock =
+    needs.runIds.length > 0 && needs.creates === 0 ? null : sql<ClockRow[]>`select ${clockColumns(sql)}`;
   const runs = when(needs.runIds, () => lockRuns(sql, needs.runIds));
   const locks = when(
     needs.locks,
@@ -266,9 +267,11 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
   const recordMap = new Map<string, RunRecordRow>();
   for (const row of recordRows ?? []) recordMap.set(row.id, row);
   for (const row of existingRows ?? []) recordMap.set(row.id, row);
+  const now = clockRows?.[0] ?? runRows?.[0];
   return {
-    xid: clockRows[0]?.xid ?? '0',
-    nowMs: clockRows[0]?.now ?? Date.now(),
+    // Without a locked row nothing is written.
+    xid: now?.xid ?? '0',
+    nowMs: now?.now ?? Date.now(),
     runs: new Map((runRows ?? []).map((row) => [row.run_id, lockedFromRow(row)])),
     keys: new Set((lockRows ?? []).filter((row) => row.got).map((row) => row.key)),
     waits: grouped(waitRows ?? [], (row) => row.run_id, waitFact),
@@ -289,9 +292,9 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
 
 // Rejected: `for update` (blocks the foreign keys of inserts into waits), and locking in a CTE with the rest
 // joined to it (one snapshot for all: two answers to one wait were both accepted).
-function lockRuns(sql: Sql, runIds: string[]): PromiseLike<StateRow[]> {
-  return sql<StateRow[]>`
-    select run_id, organization_id, state, epoch, claim, executor_id, attempts, due_at
+function lockRuns(sql: Sql, runIds: string[]): PromiseLike<(StateRow & ClockRow)[]> {
+  return sql<(StateRow & ClockRow)[]>`
+    select run_id, organization_id, state, epoch, claim, executor_id, attempts, due_at, ${clockColumns(sql)}
     from run_state where run_id = any(${runIds}::uuid[])
     order by run_id for no key update skip locked`;
 }
@@ -311,6 +314,16 @@ export async function allSettledOrThrow<T extends readonly unknown[]>(
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
     [K in keyof T]: Awaited<T[K]>;
   };
+}
+
+interface ClockRow {
+  xid: string;
+  /** Database time, ms since 1970. */
+  now: number;
+}
+
+function clockColumns(sql: Sql): Fragment {
+  return sql`pg_current_xact_id()::text as xid, extract(epoch from clock_timestamp())::float8 * 1000 as now`;
 }
 
 interface KnownRow {
