@@ -1,7 +1,7 @@
 import { crashPoint } from '../observe/crash-point.ts';
 import type { CommitListener, CommitPort, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { EngineError } from '../engine/errors.ts';
-import { CommitLane, type LaneOptions, type Pending } from './committer-lane.ts';
+import { CommitLane, type LaneOptions } from './committer-lane.ts';
 import type { AddDriveJobs } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
 
@@ -99,10 +99,15 @@ export class Committer implements CommitPort, AsyncDisposable {
   }
 }
 
-export type { Pending };
-
-/** About how much memory a request holds, bytes. */
+/** About how much memory a request holds, bytes. Counted, not printed: it is done for every command. */
 function sizeOf(request: CommitRequest): number {
-  const body = 'create' in request ? request.create : request.commands;
-  return JSON.stringify(body).length;
+  return sizeOfValue('create' in request ? request.create : request.commands);
+}
+
+function sizeOfValue(value: unknown): number {
+  if (typeof value === 'string') return 16 + value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let size = 16;
+  for (const key in value) size += 8 + sizeOfValue((value as Record<string, unknown>)[key]);
+  return size;
 }
