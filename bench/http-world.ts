@@ -23,7 +23,10 @@ export async function startServerProcess(
 ): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fermata-bench-server-'));
   const started = performance.now();
-  const child = spawn(process.execPath, ['packages/server/dist/main.js'], {
+  // FERMATA_BENCH_PROF=<folder>: CPU profiles of the servers, for finding out why a figure is what it is.
+  const profile = process.env['FERMATA_BENCH_PROF'];
+  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const child = spawn(process.execPath, [...flags, 'packages/server/dist/main.js'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,

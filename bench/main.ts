@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { benchActs } from './acts.ts';
 import { benchCommits } from './commits.ts';
+import { benchEngines } from './engines.ts';
 import { startServerProcess, call, until } from './http-world.ts';
 import { benchParked } from './parked.ts';
 import { benchProcesses } from './processes.ts';
@@ -33,6 +34,12 @@ await using world = await benchWorld();
 const { session, databaseUrl } = world;
 await session.sql`create table if not exists bare (id int generated always as identity primary key, data text)`;
 await part('commits', () => benchCommits(world));
+const engines = process.env['FERMATA_BENCH_ENGINES'];
+if (engines !== undefined) {
+  await part('engines', () =>
+    benchEngines(engines, session, (name) => databaseUrl.replace(/\/[^/]*$/, `/${name}`)),
+  );
+}
 await part('acts', () => benchActs(databaseUrl, session));
 await part('resumes', async () => {
   const server = await startServerProcess(databaseUrl, { FERMATA_CONCURRENCY: '1000' });
