@@ -69,7 +69,7 @@ export async function testWorld(options: WorldOptions = {}): Promise<World> {
 
   async function dispose(): Promise<void> {
     try {
-      await Promise.all(servers.map((server) => server.close()));
+      await inTime(Promise.all(servers.map((server) => server.close())), logs);
       checkLogs(logs, options.errors);
       await checkNoSessions(database);
     } finally {
@@ -175,6 +175,20 @@ async function insertKeys({
     viewer: await insert(1, 'viewer'),
     stranger: await insert(2, 'admin'),
   };
+}
+
+const CLOSE_MS = 20_000;
+
+async function inTime(closed: Promise<unknown>, logs: readonly string[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const text = (): string => logs.slice(-20).join('');
+    timer = setTimeout(
+      () => reject(new Error(`a server does not close; its last words:\n${text()}`)),
+      CLOSE_MS,
+    );
+  });
+  await Promise.race([closed, late]).finally(() => clearTimeout(timer));
 }
 
 /** A server that has closed has left no session behind. */

@@ -26,6 +26,7 @@ import { transcriptPage } from './eventlog/fold.ts';
 import { loadTranscript } from './eventlog/snapshot.ts';
 import { EventTail } from './eventlog/tail.ts';
 import { createApp } from './http/app.ts';
+import { watchConnections } from './http/end-connections.ts';
 import { GraphileJobQueue } from './jobs/queue.ts';
 import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -278,6 +279,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     draining: draining.signal,
     isCheckingReplies: options.isCheckingReplies ?? false,
   });
+  const endConnections = watchConnections(app.server);
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
     await drain({
@@ -292,7 +294,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       presence,
       endStreams: async () => {
         draining.abort();
-        await app.close();
+        await endConnections(app.close());
       },
       logger,
       limitMs: config.running.drainMs,

@@ -8,6 +8,7 @@ import { EngineError } from '../engine/errors.ts';
  */
 export function toEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error;
+  if (isBrokenOff(error)) return new EngineError('malformed_json', 'The body broke off.', {}, error);
   const { statusCode, code } = refusalOf(error);
   switch (statusCode) {
     case 400:
@@ -29,6 +30,13 @@ export function toEngineError(error: unknown): EngineError {
     default:
       return new EngineError('internal', 'Something went wrong in the server.', {}, error);
   }
+}
+
+/** The client went away in the middle of its body: Node's `IncomingMessage` says so in these words. */
+function isBrokenOff(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
+  );
 }
 
 function refusalOf(error: unknown): { statusCode: number | null; code: string | null } {
