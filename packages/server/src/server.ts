@@ -6,6 +6,7 @@ import { createModels } from './agent/models/models.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import type { Config } from './config/config.ts';
+import { loadDefaultAgents } from './config/default-agent.ts';
 import { nativeFace } from './dialects/native/native-face.ts';
 import { Adoption } from './driver/adopt.ts';
 import { createDriveTask } from './driver/claim.ts';
@@ -145,7 +146,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     newId: newIdOf,
     organizationConcurrency: config.running.organizationConcurrency,
     ...(options.clock?.commit === undefined ? {} : { clock: options.clock.commit }),
-    onBatch: ({ requests, ms }) => metrics.committed({ commands: requests, seconds: ms / 1000 }),
+    onBatch({ requests, ms }) {
+      metrics.committed({ commands: requests, seconds: ms / 1000 });
+      metrics.commitQueue(committer.depth);
+    },
     onError: (error, what) => logger.error({ err: error }, what),
   });
 
@@ -230,7 +234,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onWorkerIds: (workerIds) => presence.setWorkerIds(workerIds),
   });
 
-  const agents = createAgents(pool, { id: null, version: null, name: 'agent', model: config.models.default });
+  const agents = createAgents(pool, {
+    builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
+    of: await loadDefaultAgents(config),
+  });
   const engine: Engine = {
     runs: createRunsFacade({
       committer,

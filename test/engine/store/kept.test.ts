@@ -3,7 +3,7 @@ import type { AgentFields, RunAgent } from '@fermata/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../packages/server/src/engine/caller.ts';
 import type { AgentsFacade } from '../../../packages/server/src/engine/facade-accounts.ts';
-import { createAgents } from '../../../packages/server/src/store/agents.ts';
+import { createAgents, type DefaultAgents } from '../../../packages/server/src/store/agents.ts';
 import { createBlobs, createBlobStore } from '../../../packages/server/src/store/blobs.ts';
 import { Pool } from '../../../packages/server/src/store/pool.ts';
 import { createRecords } from '../../../packages/server/src/store/records.ts';
@@ -26,11 +26,12 @@ const caller: Caller = {
 };
 const stranger: Caller = { ...caller, organizationId: 2 };
 const missing = { code: 'not_found' };
+let defaults: Partial<Record<Caller['via'], ReturnType<DefaultAgents['of']>>> = {};
 
 beforeAll(async () => {
   database = await createDatabase();
   pool = new Pool(database.target, { part: 'reads', size: 4 });
-  agents = createAgents(pool, DEFAULT);
+  agents = createAgents(pool, { builtIn: DEFAULT, of: (face) => defaults[face] ?? null });
   await insertOrganization(database.sql, 1);
   await insertOrganization(database.sql, 2);
 });
@@ -120,7 +121,31 @@ describe('agents', () => {
     await expect(agents.update(stranger, made[1] ?? '', {})).rejects.toMatchObject(missing);
     await expect(agents.get(caller, 'x\u0000')).rejects.toMatchObject(missing);
     expect((await agents.list(stranger, {})).data).toEqual([]);
-    expect(agents.defaultAgent()).toEqual(DEFAULT);
+    expect(await agents.defaultAgent(caller)).toEqual(DEFAULT);
+  });
+
+  it('may be the agent of requests that name none, by face', async () => {
+    const saved = await agents.create(caller, { name: 'front desk', model: 'script/slow' });
+    defaults = {
+      telnyx: { agentId: saved.id },
+      codegen: { fields: { name: 'coder' } },
+      runtype: { agentId: 'agent_0' },
+    };
+    const { id, version } = saved;
+    expect(await agents.defaultAgent({ ...caller, via: 'telnyx' })).toMatchObject({
+      id,
+      version,
+      model: 'script/slow',
+    });
+    expect(await agents.defaultAgent({ ...caller, via: 'codegen' })).toMatchObject({
+      id: null,
+      name: 'coder',
+      model: DEFAULT.model,
+    });
+    expect(await agents.defaultAgent(caller)).toEqual(DEFAULT);
+    await expect(agents.defaultAgent({ ...caller, via: 'runtype' })).rejects.toMatchObject({
+      code: 'not_configured',
+    });
   });
 });
 

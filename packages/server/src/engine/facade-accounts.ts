@@ -32,8 +32,8 @@ export interface AgentsFacade {
   ): Promise<SavedAgent>;
   /** Runs that use it keep their version. */
   delete(caller: Caller, agentId: string, options?: CommandOptions): Promise<void>;
-  /** The agent of requests that name none. */
-  defaultAgent(): RunAgent;
+  /** The agent of requests that name none, for the caller's face. */
+  defaultAgent(caller: Caller): Promise<RunAgent>;
 }
 
 export interface Organization {

@@ -78,7 +78,7 @@ async function resolveAgent(
 }
 
 async function baseAgent(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<RunAgent> {
-  const fallback = ports.agents.defaultAgent();
+  const fallback = await ports.agents.defaultAgent(caller);
   if (request.agentId !== undefined) {
     const saved = await ports.agents.get(caller, request.agentId);
     return pinned(saved, fallback, saved.id, saved.version);
@@ -87,9 +87,10 @@ async function baseAgent(ports: StartRunPorts, caller: Caller, request: StartRun
   return fallback;
 }
 
-function pinned(
+/** An agent as a run carries it: what it does not say is the fallback's model. */
+export function pinned(
   fields: AgentFields,
-  fallback: RunAgent,
+  fallback: Pick<RunAgent, 'model'>,
   id: string | null,
   version: number | null,
 ): RunAgent {

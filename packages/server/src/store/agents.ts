@@ -1,10 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { canonicalJson, storable, type AgentFields, type Json, type RunAgent } from '@fermata/protocol';
+import {
+  canonicalJson,
+  storable,
+  type AgentFields,
+  type Json,
+  type RunAgent,
+  type RunOrigin,
+} from '@fermata/protocol';
 import { mergeLimits } from '../engine/apply.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Page, PageQuery } from '../engine/caller.ts';
 import type { AgentsFacade, SavedAgent } from '../engine/facade-accounts.ts';
 import { mergeByKey } from '../engine/record.ts';
+import { pinned } from '../engine/start-run.ts';
 import { allOf, containsPattern, isStorable } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';
 import type { Pool } from './pool.ts';
@@ -21,8 +29,14 @@ interface AgentRow {
   updated_at: string;
 }
 
-/** Saved agents, each with all its versions. `defaultAgent` is the agent of requests that name none. */
-export function createAgents(pool: Pool, defaultAgent: RunAgent): AgentsFacade {
+/** The agent of requests that name none: the built-in one, or by face one with fields or a saved one. */
+export interface DefaultAgents {
+  builtIn: RunAgent;
+  of(face: RunOrigin): { fields: AgentFields } | { agentId: string } | null;
+}
+
+/** Saved agents, each with all its versions. */
+export function createAgents(pool: Pool, defaults: DefaultAgents): AgentsFacade {
   return {
     list: (caller, query) => pool.read((sql) => listAgents(sql, caller.organizationId, query)),
     async get(caller, agentId, version) {
@@ -36,7 +50,15 @@ export function createAgents(pool: Pool, defaultAgent: RunAgent): AgentsFacade {
       withReply(pool, options, (sql) => updateAgent(sql, caller.organizationId, agentId, patch)),
     delete: (caller, agentId, options) =>
       withReply(pool, options, (sql) => deleteAgent(sql, caller.organizationId, agentId)),
-    defaultAgent: () => defaultAgent,
+    async defaultAgent({ organizationId, via }) {
+      const chosen = defaults.of(via);
+      if (chosen === null) return defaults.builtIn;
+      if ('fields' in chosen) return pinned(chosen.fields, defaults.builtIn, null, null);
+      const saved = await pool.read((sql) => readAgent(sql, organizationId, chosen.agentId, undefined));
+      if (saved === null)
+        throw new EngineError('not_configured', `there is no default agent ${chosen.agentId}`);
+      return pinned(saved, defaults.builtIn, saved.id, saved.version);
+    },
   };
 }
 
