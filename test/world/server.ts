@@ -7,6 +7,7 @@ import { startServer, type Server } from '../../packages/server/src/server.ts';
 import { ApiClient, type Body } from './api-client.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 import { startGatedModel, type GatedModel } from './gated-model.ts';
+import { assertRunIsConsistent } from './log-check.ts';
 import { startToolTarget, type ToolTarget } from './tool-target.ts';
 
 export interface WorldOptions {
@@ -72,6 +73,7 @@ export async function testWorld(options: WorldOptions = {}): Promise<World> {
       await inTime(Promise.all(servers.map((server) => server.close())), logs);
       checkLogs(logs, options.errors);
       await checkNoSessions(database);
+      await checkRuns(database);
     } finally {
       await model[Symbol.asyncDispose]();
       await target[Symbol.asyncDispose]();
@@ -202,6 +204,16 @@ async function checkNoSessions({ sql, target }: TestDatabase): Promise<void> {
     },
     { timeout: 5_000, interval: 20 },
   );
+}
+
+/** Every run of the world keeps to the invariants, whatever the test was about. */
+async function checkRuns({ sql }: TestDatabase): Promise<void> {
+  const runs = await sql<{ id: string }[]>`select id from runs where forked_from is null order by number`;
+  for (const { id } of runs) {
+    await assertRunIsConsistent(sql, id).catch((error: unknown) => {
+      throw new Error(`run ${id} is not consistent: ${String(error)}`, { cause: error });
+    });
+  }
 }
 
 /** A server logs an error only for what is its own fault, or the test's. */
