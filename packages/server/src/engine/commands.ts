@@ -148,7 +148,7 @@ export interface EarlyAnswer {
 export interface DecisionFacts {
   /** A segment holds the run's claim. */
   driven: boolean;
-  /** Claims in a row without a committed step. */
+  /** Deaths in a row without a committed step, the present claim included while it has not come to one. */
   attempts: number;
   epoch: number;
   /** Closed waits that an answer of this commit names, by wait id and by call id. */

@@ -286,6 +286,19 @@ describe('a run whose segments die', () => {
     }
     expect(run.state.holds).toEqual([]);
   });
+  it('does not count parking: pause and resume again and again leave it driven at once', () => {
+    const run = testRun();
+    for (let n = 0; n < 6; n += 1) {
+      run.claim();
+      run.commit(pause());
+      run.commit(resume());
+    }
+    expect(run.dispatch).toMatchObject({ attempts: 0, dueAt: at(0) });
+    run.claim();
+    run.commit(adopt());
+    expect(run.state.holds).toEqual([]);
+    expect(run.dispatch.attempts).toBe(1);
+  });
   it('does not count drain and pause now', () => {
     const run = testRun();
     for (let n = 0; n < 6; n += 1) {

@@ -11,7 +11,7 @@ export interface Dispatch {
   executorId: string | null;
   /** RFC 3339; `infinity` while the run waits for room in its organization; null when it is not due. */
   dueAt: string | null;
-  /** Claims in a row without a committed step. */
+  /** Deaths in a row without a committed step, and the claim that has not come to one yet. */
   attempts: number;
 }
 
@@ -57,13 +57,16 @@ export function redispatch(
   const fencing = events.find((event) => event.type === 'segment.returned' || event.type === 'segment.lost');
   let { epoch, claim, executorId, attempts } = before;
   if (cause.progressed || events.some(forgivesDeaths)) attempts = 0;
+  const due = dueAt(state);
+  // A segment that gave the run back, or parked it, is no death, though it may not have come to a step.
+  const isOrderly =
+    fencing === undefined ? due === null && claim !== null : fencing.type === 'segment.returned';
+  if (isOrderly && attempts > 0) attempts -= 1;
   if (fencing !== undefined) {
-    if (fencing.type === 'segment.returned' && attempts > 0) attempts -= 1;
     epoch += 1;
     claim = null;
     executorId = null;
   }
-  const due = dueAt(state);
   if (due === null) {
     return {
       dispatch: { epoch, claim: null, executorId: null, dueAt: null, attempts },

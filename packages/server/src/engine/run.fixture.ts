@@ -61,6 +61,8 @@ export interface TestRun {
   seconds: number;
   /** What the process answers when the run has become due. */
   offer: Offer;
+  /** Facts that a test makes up, in place of what the store would read. */
+  madeUp: Partial<DecisionFacts>;
   facts(): DecisionFacts;
   /** Decides and appends; throws what the engine throws, with the run untouched. */
   commit(...commands: Command[]): Decided;
@@ -133,7 +135,8 @@ export function testRun(over: Partial<EventData<'run.created'>> = {}): TestRun {
     events,
     seconds: 0,
     offer: { kind: 'job' },
-    facts: () => factsOf(events, dispatch, record),
+    madeUp: {},
+    facts: () => ({ ...factsOf(events, dispatch, record), ...run.madeUp }),
     commit: (...commands) => write(commands, null),
     claim() {
       claims += 1;

@@ -107,12 +107,21 @@ describe('a report', () => {
       [external, report({ status: 'running', output: 'x' })],
       [external, report({ output: 'x', error: { code: 'e', message: 'm' } })],
       [external, report({ status: 'failed', error: { code: 'e', message: 'm' } })],
+      [external, report({ status: 'failed', error: null })],
     ];
     for (const [build, command] of builds) {
       const run = build();
       expect(run.commit(command).decisions[0]?.changed).toBe(true);
       expect(run.commit(command).events).toEqual([]);
     }
+  });
+  it('of the end that says null clears what was reported before', () => {
+    const run = external();
+    run.commit(report({ output: 'x', summary: 's' }));
+    const command = report({ status: 'succeeded', output: null });
+    run.commit(command);
+    expect(run.record).toMatchObject({ output: null, summary: 's' });
+    expect(run.commit(command).events).toEqual([]);
   });
   it('of other fields after the end changes those alone', () => {
     const run = external();

@@ -33,14 +33,14 @@ export function report(draft: Draft, command: CommandOf<'report'>): Decision {
   }
   if (external) start(draft, command.by);
   fence(draft, 'reported');
+  cancelWaits(draft, command.by, command.reason);
+  clearFields(draft, command);
   if (command.status === 'succeeded') {
-    cancelWaits(draft, command.by, command.reason);
     draft.emit({
       type: 'run.succeeded',
       data: { by: command.by, output: command.output ?? null, summary: command.summary ?? null },
     });
   } else {
-    cancelWaits(draft, command.by, command.reason);
     draft.emit({
       type: 'run.failed',
       data: {
@@ -75,9 +75,22 @@ function reportRunning(draft: Draft, command: CommandOf<'report'>): Decision {
   return { changed };
 }
 
+/** An end that names no output keeps what was reported before, so a null that clears it goes before the end. */
+function clearFields(draft: Draft, command: CommandOf<'report'>): void {
+  const { record } = draft.facts;
+  const { by, output, summary } = command;
+  const cleared = {
+    ...(output === null && (record?.output ?? null) !== null ? { output } : {}),
+    ...(summary === null && (record?.summary ?? null) !== null ? { summary } : {}),
+  };
+  if (Object.keys(cleared).length > 0) draft.emit({ type: 'run.updated', data: { by, ...cleared } });
+}
+
 /** Logs what is another value than the run has; without the record everything counts as another. */
 function reportFields(draft: Draft, command: CommandOf<'report'>): boolean {
-  const { output, summary, error, by, reason } = command;
+  const { output, summary, by, reason } = command;
+  // A failure has an error: null names none.
+  const error = command.status === 'failed' ? (command.error ?? undefined) : command.error;
   const { record } = draft.facts;
   const fields = {
     ...(isNew(output, record?.output) ? { output } : {}),
