@@ -54,6 +54,7 @@ export class Session implements AsyncDisposable {
       connect_timeout: Math.ceil(timeoutMs / 1000),
       backoff: () => 0,
       types: VALUE_TYPES,
+      fetch_types: false,
       connection: { application_name: `fermata ${options.part}`, ...SETTINGS, ...options.settings },
       onnotice: () => {},
       ...(options.onNotify === undefined ? {} : { onnotify: options.onNotify }),

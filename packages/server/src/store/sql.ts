@@ -1,5 +1,6 @@
 import type postgres from 'postgres';
 import { EngineError } from '../engine/errors.ts';
+import { arrayLiteral, parseArray } from './array-literal.ts';
 
 /** Statements as tagged templates, on one connection. */
 export type Sql = postgres.Sql;
@@ -17,16 +18,67 @@ export const VALUE_TYPES = {
   time: {
     to: 1184,
     from: [1184],
-    serialize: (value: unknown): string => (value instanceof Date ? value.toISOString() : String(value)),
+    serialize: timeText,
     parse: timeFromText,
   },
   json: {
     to: 114,
     from: [114, 3802],
-    serialize: (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value)),
-    parse: (text: string): unknown => JSON.parse(text),
+    serialize: jsonText,
+    parse: parseJson,
   },
+  ...arrayTypes(),
 };
+
+type ArrayTypeName =
+  'texts' | 'uuids' | 'shorts' | 'ints' | 'bigints' | 'booleans' | 'times' | 'jsons' | 'jsonbs';
+
+interface ArrayType {
+  to: number;
+  from: number[];
+  serialize: (value: unknown) => string;
+  parse: (literal: string) => unknown;
+}
+
+/**
+ * The types of arrays that cross. Written down here, since `postgres` would ask for them on every new connection, in
+ * a statement of its own whose failure nobody can catch: a connection that is cut then would end the process.
+ */
+function arrayTypes(): Record<ArrayTypeName, ArrayType> {
+  const of = (
+    oid: number,
+    parse: (text: string) => unknown,
+    serialize: (value: unknown) => string = String,
+  ): ArrayType => ({
+    to: oid,
+    from: [oid],
+    serialize: (value) => arrayLiteral(value, serialize),
+    parse: (literal) => parseArray(literal, parse),
+  });
+  return {
+    texts: of(1009, String),
+    uuids: of(2951, String),
+    shorts: of(1005, Number),
+    ints: of(1007, Number),
+    bigints: of(1016, Number),
+    booleans: of(1000, (text) => text === 't'),
+    times: of(1185, timeFromText, timeText),
+    jsons: of(199, parseJson, jsonText),
+    jsonbs: of(3807, parseJson, jsonText),
+  };
+}
+
+function jsonText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function parseJson(text: string): unknown {
+  return JSON.parse(text);
+}
+
+function timeText(value: unknown): string {
+  return value instanceof Date ? value.toISOString() : String(value);
+}
 
 /** `2026-01-02 03:04:05.6+00`, as PostgreSQL prints it in UTC, as RFC 3339 with milliseconds. */
 export function timeFromText(text: string): string {
