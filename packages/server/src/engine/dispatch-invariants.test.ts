@@ -73,7 +73,7 @@ function drive(
 }
 
 function note({ dispatch, last }: TestRun, watch: Watch): void {
-  if (last?.job != null) watch.jobs.set(dispatch.epoch, last.job.runAt);
+  if (last !== null && last.job !== null) watch.jobs.set(dispatch.epoch, last.job.runAt);
   if (dispatch.claim === null) return;
   const owner = watch.claims.get(dispatch.epoch);
   // Each segment owns one epoch, so a fenced pair of epoch and claim is never valid again.
