@@ -33,8 +33,10 @@ export async function openSegment(
   const { runId } = claimed;
   const feed = feedFrom(deps, claimed, tenure, control);
   try {
-    const definition = await loaded(deps, tenure, () => deps.runs.definition(runId));
-    const transcript = await loaded(deps, tenure, () => loadTranscript(deps, runId));
+    const [definition, transcript] = await Promise.all([
+      loaded(deps, tenure, () => deps.runs.definition(runId)),
+      loaded(deps, tenure, () => loadTranscript(deps, runId)),
+    ]);
     if (tenure.stop.aborted) return close(feed);
     if (definition === null || transcript === null) throw new Error('the run is not there');
     const { clock, committer, events } = deps;

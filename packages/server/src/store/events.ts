@@ -1,5 +1,6 @@
-import type { RunEvent } from '@fermata/protocol';
+import type { EventType, RunEvent } from '@fermata/protocol';
 import type { EventPageQuery, EventReads } from '../engine/ports.ts';
+import { createBatchedRead } from './batched-read.ts';
 import { isUuid } from './condition.ts';
 import type { Pool } from './pool.ts';
 import type { Sql } from './sql.ts';
@@ -16,8 +17,19 @@ interface EventRow {
 const PAGE_BYTES = 1_048_576;
 
 export function createEventReads(pool: Pool): EventReads {
+  const forFold = createBatchedRead(
+    (keys: readonly FoldKey[]) => pool.read((sql) => readFoldPages(sql, keys)),
+    200,
+  );
   return {
-    page: (runId, query) => pool.read((sql) => readPage(sql, runId, query)),
+    page(runId, query) {
+      const { after = 0, limit, without } = query;
+      const isForFold = without !== undefined && limit === FOLD_PAGE && without.join() === NOT_FOLDED.join();
+      if (isForFold && query.before === undefined && query.order !== 'desc' && query.types === undefined) {
+        return isUuid(runId) ? forFold({ runId, after }) : Promise.resolve([]);
+      }
+      return pool.read((sql) => readPage(sql, runId, query));
+    },
     readFrom: (runId, after, limit) => pool.read((sql) => readFrom(sql, runId, after, limit)),
     async head(runId) {
       if (!isUuid(runId)) return null;
@@ -42,6 +54,34 @@ export function createEventReads(pool: Pool): EventReads {
  */
 function eventFromRow(runId: string, row: EventRow): RunEvent {
   return { runId, seq: row.seq, type: row.type, at: row.at, v: row.v, data: row.data } as RunEvent;
+}
+
+interface FoldKey {
+  runId: string;
+  after: number;
+}
+
+/** What a segment reads when it begins, of all runs that begin at once. */
+const FOLD_PAGE = 200;
+const NOT_FOLDED: readonly EventType[] = ['message.delta', 'tool.output'];
+
+async function readFoldPages(sql: Sql, keys: readonly FoldKey[]): Promise<RunEvent[][]> {
+  const rows = await sql<(EventRow & { place: number })[]>`
+    select wanted.place, e.seq, e.type, e.at, e.v, e.data
+    from unnest(${keys.map((key) => key.runId)}::uuid[], ${keys.map((key) => key.after)}::int[])
+      with ordinality as wanted (run_id, after, place)
+    cross join lateral (
+      select seq, type, at, v, data from events
+      where events.run_id = wanted.run_id and seq > wanted.after and type <> all(${[...NOT_FOLDED]})
+      order by seq limit ${FOLD_PAGE}
+    ) e
+    order by wanted.place, e.seq`;
+  const pages: RunEvent[][] = keys.map(() => []);
+  for (const { place, ...row } of rows) {
+    const key = keys[place - 1];
+    if (key !== undefined) pages[place - 1]?.push(eventFromRow(key.runId, row));
+  }
+  return pages;
 }
 
 async function readPage(sql: Sql, runId: string, query: EventPageQuery): Promise<RunEvent[]> {

@@ -7,6 +7,7 @@ import {
   type RunMode,
 } from '@fermata/protocol';
 import type { RunDefinition, RunReads } from '../engine/ports.ts';
+import { createBatchedRead } from './batched-read.ts';
 import { isRowNumber, isStorable, isUuid } from './condition.ts';
 import type { Pool } from './pool.ts';
 import { listRuns } from './run-list.ts';
@@ -36,7 +37,7 @@ export function createRunReads(pool: Pool): RunReads {
       );
     },
     list: (organizationId, query) => pool.read((sql) => listRuns(sql, organizationId, query)),
-    definition: (runId) => pool.read((sql) => readDefinition(sql, runId)),
+    definition: createBatchedRead((runIds) => pool.read((sql) => readDefinitions(sql, runIds)), 500),
   };
 }
 
@@ -65,13 +66,16 @@ interface DefinitionRow {
   traceparent: string | null;
 }
 
-async function readDefinition(sql: Sql, runId: string): Promise<RunDefinition | null> {
-  if (!isUuid(runId)) return null;
-  const [row] = await sql<
+async function readDefinitions(sql: Sql, runIds: readonly string[]): Promise<(RunDefinition | null)[]> {
+  const rows = await sql<
     DefinitionRow[]
   >`select id, number, organization_id, mode, kind, agent, flow, input, session_id,
-    parent, secrets, traceparent from runs where id = ${runId}`;
-  if (row === undefined) return null;
+    parent, secrets, traceparent from runs where id = any(${runIds.filter(isUuid)}::uuid[])`;
+  const definitions = new Map(rows.map((row) => [row.id, definitionFromRow(row)]));
+  return runIds.map((runId) => definitions.get(runId) ?? null);
+}
+
+function definitionFromRow(row: DefinitionRow): RunDefinition {
   return {
     runId: row.id,
     number: row.number,

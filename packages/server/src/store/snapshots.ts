@@ -1,23 +1,24 @@
 import type { Json } from '@fermata/protocol';
-import type { SnapshotStore } from '../engine/ports.ts';
+import type { SnapshotStore, StoredSnapshot } from '../engine/ports.ts';
+import { createBatchedRead } from './batched-read.ts';
 import { isUuid } from './condition.ts';
 import type { Pool } from './pool.ts';
+import type { Sql } from './sql.ts';
 
 interface SnapshotRow {
+  run_id: string;
   fold_version: number;
   seq: number;
   data: Json;
 }
 
 export function createSnapshotStore(pool: Pool): SnapshotStore {
+  const read = createBatchedRead(
+    (runIds: readonly string[]) => pool.read((sql) => readSnapshots(sql, runIds)),
+    100,
+  );
   return {
-    async get(runId) {
-      if (!isUuid(runId)) return null;
-      const [row] = await pool.read(
-        (sql) => sql<SnapshotRow[]>`select fold_version, seq, data from snapshots where run_id = ${runId}`,
-      );
-      return row === undefined ? null : { foldVersion: row.fold_version, seq: row.seq, data: row.data };
-    },
+    get: (runId) => (isUuid(runId) ? read(runId) : Promise.resolve(null)),
     async put(runId, snapshot) {
       const { foldVersion, seq } = snapshot;
       const data = JSON.stringify(snapshot.data);
@@ -30,4 +31,14 @@ export function createSnapshotStore(pool: Pool): SnapshotStore {
       );
     },
   };
+}
+
+async function readSnapshots(sql: Sql, runIds: readonly string[]): Promise<(StoredSnapshot | null)[]> {
+  const rows = await sql<SnapshotRow[]>`
+    select run_id, fold_version, seq, data from snapshots where run_id = any(${[...runIds]}::uuid[])`;
+  const snapshots = new Map(rows.map((row) => [row.run_id, row]));
+  return runIds.map((runId) => {
+    const row = snapshots.get(runId);
+    return row === undefined ? null : { foldVersion: row.fold_version, seq: row.seq, data: row.data };
+  });
 }
