@@ -339,6 +339,13 @@ describe('expiry', () => {
     run.commit(expire('w1', { expectedDeadlineAt: at(10) }));
     expect(run.commit(expire('w1', { expectedDeadlineAt: at(10) })).decisions[0]?.changed).toBe(false);
   });
+  it('goes by the time, however it is written', () => {
+    const run = withWaits([{ kind: 'input', deadlineAt: '2026-03-01T09:00:05+01:00' }]);
+    run.seconds = 4;
+    expect(run.commit(expire('w1')).decisions[0]?.changed).toBe(false);
+    run.seconds = 5;
+    expect(run.commit(expire('w1', { expectedDeadlineAt: at(5) })).decisions[0]?.changed).toBe(true);
+  });
   it('of a timer fires it', () => {
     const run = withWaits([{ kind: 'timer', deadlineAt: at(5) }]);
     run.seconds = 7;

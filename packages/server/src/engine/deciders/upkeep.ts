@@ -7,7 +7,7 @@ import { EngineError } from '../errors.ts';
 import type { WaitState } from '../state.ts';
 import { refuseClosed, resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
-import { exhaustLimit, isReached } from './limits.ts';
+import { exhaustLimit, hasPassed, isReached } from './limits.ts';
 import { failRun, fence } from './settle.ts';
 
 /** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
@@ -79,9 +79,9 @@ export function snooze(draft: Draft, command: CommandOf<'snooze'>): Decision {
 /** A timer fires; any other wait expires. The sweep names the deadline it saw, so that two sweepers are harmless. */
 export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
   const wait = draft.state.waits.find((open) => open.id === command.waitId);
-  if (wait?.deadlineAt === undefined || wait.deadlineAt === null || wait.deadlineAt > draft.now)
-    return UNCHANGED;
-  if (command.expectedDeadlineAt !== null && wait.deadlineAt !== command.expectedDeadlineAt) return UNCHANGED;
+  if (wait === undefined || !hasPassed(draft, wait.deadlineAt)) return UNCHANGED;
+  const expected = command.expectedDeadlineAt;
+  if (expected !== null && Date.parse(expected) !== Date.parse(wait.deadlineAt ?? '')) return UNCHANGED;
   const resolution = {
     outcome: wait.kind === 'timer' ? 'fire' : 'expired',
     value: null,
