@@ -28,6 +28,8 @@ export interface ForkPorts {
     drawNumber(): Promise<number>;
     /** One transaction. */
     write(copy: ForkCopy, number: number): Promise<void>;
+    /** Takes a copy back, unless its log has gone on from `head`. */
+    discard(runId: string, head: number): Promise<void>;
   };
   newRunId(): string;
   newWaitId(): string;
@@ -114,14 +116,21 @@ export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
         run: runOf(result),
         created: true,
       });
-      const result = await ports.committer.commit({
-        runId: forkId,
-        organizationId: caller.organizationId,
-        commands,
-        view: true,
-        ...commitOptions(options, reply),
-      });
-      return reply(result);
+      try {
+        const result = await ports.committer.commit({
+          runId: forkId,
+          organizationId: caller.organizationId,
+          commands,
+          view: true,
+          ...commitOptions(options, reply),
+        });
+        return reply(result);
+      } catch (error) {
+        // Refused, or the twin of a request that has its fork: what was copied for it is nobody's. A copy that
+        // cannot be taken back stays under its hold.
+        await ports.copies.discard(forkId, state.head).catch(() => undefined);
+        throw error;
+      }
     },
   };
 }

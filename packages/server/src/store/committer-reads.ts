@@ -1,5 +1,5 @@
-import type { AnswerBody, Actor, JsonObject, Resolution, Wait } from '@fermata/protocol';
-import type { ClosedWait, EarlyAnswer } from '../engine/commands.ts';
+import type { AnswerBody, Actor, Resolution, Wait } from '@fermata/protocol';
+import type { ClosedWait, EarlyAnswer, DecisionFacts } from '../engine/commands.ts';
 import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
@@ -387,8 +387,8 @@ export function closedFrom(
 }
 
 /** What `update` compares with. */
-export function recordFact(
-  row: RunRecordRow | undefined,
-): { title: string | null; metadata: JsonObject } | null {
-  return row === undefined ? null : { title: row.title, metadata: row.metadata };
+export function recordFact(row: RunRecordRow | undefined): DecisionFacts['record'] {
+  if (row === undefined) return null;
+  const { title, metadata, output, summary, error } = row;
+  return { title, metadata, output, summary, error };
 }

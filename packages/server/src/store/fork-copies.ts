@@ -43,5 +43,15 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
           select organization_id, digest, ${run.runId} from blob_references where run_id = ${fromRunId}`;
       });
     },
+    async discard(runId, head) {
+      await pool.transaction(async (sql) => {
+        const { count } = await sql`delete from run_state where run_id = ${runId} and head = ${head}`;
+        if (count === 0) return;
+        for (const table of ['events', 'run_keys', 'early_answers', 'blob_references', 'snapshots']) {
+          await sql`delete from ${sql(table)} where run_id = ${runId}`;
+        }
+        await sql`delete from runs where id = ${runId}`;
+      });
+    },
   };
 }
