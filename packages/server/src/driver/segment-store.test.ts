@@ -91,8 +91,8 @@ describe('a segment and its store', () => {
   it('gives back a run whose log has an event that it does not know', async () => {
     const world = createTestWorld({ model: () => says('never') });
     const run = world.start();
-    const segment = await begin(world, run);
     (run.events[0] as { v: number }).v = 99;
+    const segment = await begin(world, run);
     await world.clock.run(segment.done);
     expect(run.events.at(-1)).toMatchObject({
       type: 'segment.returned',
