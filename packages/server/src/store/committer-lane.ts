@@ -4,8 +4,9 @@ import { EngineError } from '../engine/errors.ts';
 import type { RunState } from '../engine/state.ts';
 import type { RunEvent } from '@fermata/protocol';
 import { decideBatch, type DecidedBatch } from './committer-batch.ts';
+import { outcomeOf } from './committer-outcome.ts';
 import { lockKeys, needsOf, readFacts } from './committer-reads.ts';
-import { writeBatch, type AddDriveJobs } from './committer-writes.ts';
+import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { Session } from './session.ts';
 import { asEngineError, codeOf, isConnectionError, type Sql } from './sql.ts';
@@ -37,6 +38,7 @@ const MAX_BATCH = 256;
 const MAX_BATCH_BYTES = 1024 * 1024;
 const IDEMPOTENCY_WAIT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 1_000;
+const OUTCOME_WAIT_MS = 5_000;
 /** Longer than `statement_timeout`, and than what a batch may wait for a lock. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
@@ -199,27 +201,27 @@ export class CommitLane {
     }
   }
 
-  async #write(sql: Sql, decided: DecidedBatch, xid: string): Promise<void> {
+  async #write(sql: Sql, { writes }: DecidedBatch, xid: string): Promise<void> {
     try {
-      const tag = await writeBatch(sql, decided.writes, this.#options.addJobs);
+      const tag = await writeBatch(sql, writes, this.#options.addJobs);
       if (tag !== 'COMMIT') throw new Error(`COMMIT answered ${tag}`);
     } catch (error) {
       if (!isConnectionError(error)) throw error;
-      if ((await this.#outcomeOf(xid, error)) === 'aborted') throw error;
+      if ((await this.#outcomeOf(xid, writes, error)) === 'aborted') throw error;
     }
   }
 
   /** After a lost connection: what became of the transaction, asked on a new one. */
-  async #outcomeOf(xid: string, cause: unknown): Promise<'committed' | 'aborted'> {
-    const until = Date.now() + 5_000;
+  async #outcomeOf(xid: string, writes: BatchWrites, cause: unknown): Promise<'committed' | 'aborted'> {
+    const until = Date.now() + OUTCOME_WAIT_MS;
     while (Date.now() < until) {
       try {
         const { sql } = await this.#open();
-        const [row] = await sql<{ status: string | null }[]>`select pg_xact_status(${xid}::xid8) as status`;
-        if (row?.status === 'committed' || row?.status === 'aborted') return row.status;
-        if (row?.status === null) break;
-      } catch (error) {
-        if (!isConnectionError(error)) throw error;
+        const outcome = await outcomeOf(sql, xid, writes);
+        if (outcome === 'committed' || outcome === 'aborted') return outcome;
+        if (outcome === 'unknown') break;
+      } catch {
+        // Whatever stands in the way of an answer, the batch must not be decided anew before there is one.
       }
       await pause(100);
     }
