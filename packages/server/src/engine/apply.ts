@@ -236,6 +236,8 @@ export function mergeLimits(limits: Limits, patch: Limits): Limits {
   for (const key of Object.keys(merged) as (keyof Limits)[]) {
     if (merged[key] === null || merged[key] === undefined) delete merged[key];
   }
+  // The caller's offset is not kept: times are shown and compared in UTC.
+  if (typeof merged.deadlineAt === 'string') merged.deadlineAt = new Date(merged.deadlineAt).toISOString();
   return merged;
 }
 

@@ -49,8 +49,15 @@ export function createWaitsFacade({ committer, reads }: WaitsPorts): WaitsFacade
       const commands = [answerCommand(caller, { ...answer, callId })];
       return reply(await committer.commit(commandRequest(caller, runId, commands, options, reply)));
     },
-    snooze: (caller, waitId, until, options) =>
-      onWait(caller, waitId, () => ({ type: 'snooze', by: caller.actor, waitId, until }), options),
+    snooze(caller, waitId, until, options) {
+      const utc = until === null ? null : new Date(until).toISOString();
+      return onWait(
+        caller,
+        waitId,
+        () => ({ type: 'snooze', by: caller.actor, waitId, until: utc }),
+        options,
+      );
+    },
     assign: (caller, waitId, assignee, options) =>
       onWait(caller, waitId, () => ({ type: 'assign', by: caller.actor, waitId, assignee }), options),
   };

@@ -1,0 +1,133 @@
+/** What the native API promises, one observable behaviour each. `source` is where the promise stands. */
+export interface Requirement {
+  source: string;
+  behaviour: string;
+}
+
+function from(source: string, behaviours: Record<string, string>): Record<string, Requirement> {
+  return Object.fromEntries(Object.entries(behaviours).map(([id, behaviour]) => [id, { source, behaviour }]));
+}
+
+export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
+  ...from('native API: startRun', {
+    'start.minimal': '{"input": "hello"} is a full request; 201 with the run and its Location',
+    'start.inline-agent': 'an agent may be given inline, with model, instructions, tools and limits',
+    'start.saved-agent': 'an agent may be named by its id; the run keeps the version it started with',
+    'start.key': 'a second start with the same key answers 200 with the run that has it',
+    'start.stream':
+      'with Accept: text/event-stream, 201 with Location and Fermata-Run-Id, then its events until parked',
+    'start.start-at': 'startAt keeps the run queued until then',
+    'start.secrets-write-only': 'secrets are never shown again',
+    'start.fields': 'title, metadata, limits, kind, origin, createdBy and all other members of Run are shown',
+  }),
+  ...from('native API: runs', {
+    'run.get': 'getRun shows the run; its number is unique and increases',
+    'run.update': 'updateRun changes title, metadata, limits and sealed by merge patch (RFC 7396)',
+    'run.pause': 'pauseRun places a hold and answers {run, changed}',
+    'run.resume': 'resumeRun releases holds, records answers, sends messages, and answers {run, changed}',
+    'run.resume-open-waits': 'a resume of a run that still waits lists its open waits',
+    'run.resume-dry-run': 'dryRun says that it is not supported',
+    'run.cancel': 'cancelRun ends the run and answers {run, changed}',
+    'run.retry': 'retryRun reopens a failed run',
+    'run.report': 'reportRun reports an external run, or ends a managed one',
+    'run.message': 'sendMessage answers {run, changed, message {id, seq}}',
+    'run.messages': 'listMessages is the folded transcript with calls and their state',
+    'run.fork': 'forkRun answers 201 with a new run that names its original',
+    'run.note': 'addNote logs an event of the client’s own',
+    'run.blob': 'getBlob gives the bytes of an image with its media type, never as a page',
+  }),
+  ...from('native API: waits', {
+    'wait.get': 'getWait shows the exact arguments, their digest and the schema of the answer',
+    'wait.answer-approval': 'an approval takes decision and digest',
+    'wait.answer-output': 'a tool_output takes output or error',
+    'wait.answer-input': 'an input takes a value that fits its schema',
+    'wait.answer-timer': 'a timer takes outcome fire',
+    'wait.answer-in-doubt': 'an in_doubt takes outcome done, retry or skip',
+    'wait.answer-call': 'answerCall answers by the id of the call',
+    'wait.wrong-members': 'members of another kind of wait are refused with their path',
+    'wait.snooze': 'snoozeWait sets snoozedUntil',
+    'wait.assign': 'assignWait sets and clears the assignee',
+  }),
+  ...from('native API: events', {
+    'events.page': 'listEvents pages by seq: after, before, order, types, limit (200, at most 1,000)',
+    'events.sse': 'as a stream: id is the seq, event the type, data the event',
+    'events.sse-cursor':
+      'a stream goes on after Last-Event-ID or after, from every seq, with the same frames, at any server',
+    'events.sse-last-event-id-wins': 'Last-Event-ID goes before after',
+    'events.sse-until': 'until=parked and until=finished end the stream with stream.end and the reason',
+    'events.sse-types': 'a stream of some types has only these, and ends all the same',
+    'events.sse-heartbeat': 'a comment comes every 10 s',
+    'events.sse-page-members': 'before, order and limit are not for a stream: 422',
+    'events.sse-live': 'events arrive while the run goes on, also at the server that does not drive it',
+    'events.changes': 'watchChanges streams {runId, status, head, openWaits} of the own organization',
+  }),
+  ...from('native API: lists', {
+    'list.page': 'limit is 20, at most 100; nextCursor leads to every item once and is null at the end',
+    'list.runs-newest-first': 'runs come newest first',
+    'list.runs-filters':
+      'listRuns filters by status, kind, agent, origin, hold, errorCode, createdBy, key, metadata, time and text',
+    'list.waits-oldest-first': 'waits come oldest first, the open ones unless told',
+    'list.waits-filters':
+      'listWaits filters by run, kind, state, assignee, tool, olderThan and deadlineBefore',
+    'list.bad-query': 'an unknown parameter, a bad limit or a bad cursor is 422 with its path',
+  }),
+  ...from('native API: agents, principals, keys, me', {
+    'me.get': 'getMe shows principal, key, organization and server',
+    'agents.crud': 'agents are created, read, listed, changed into a new version, and deleted',
+    'principals.crud': 'principals are created, read, listed and changed; a disabled one’s keys stop working',
+    'keys.crud': 'a key’s secret is shown once; a revoked or expired one stops working',
+    'keys.last-admin': 'the last admin cannot be locked out',
+  }),
+  ...from('design 8: roles', {
+    'roles.checked-first':
+      'every operation refuses a key of a lesser role with 403, before anything is looked up',
+    'roles.includes': 'each role includes the one before',
+    'auth.required': 'every operation refuses a request without a valid key with 401 and WWW-Authenticate',
+    'auth.headers': 'Authorization: Bearer and X-API-Key are the same',
+    'tenancy.404': 'everything of another organization is 404 on every operation, and in no list',
+  }),
+  ...from('native API: errors', {
+    'error.form': 'every error is problem+json with type, title, status, detail, instance, code, retryable',
+    'error.malformed_json': 'a body that is no JSON is 400 malformed_json, on every operation',
+    'error.invalid_request': 'a wrong type is 422 with the path, on every operation',
+    'error.unknown-member': 'an unknown member is 422 with its path, on every operation',
+    'error.payload_too_large': 'a body that is too large, or has too many values, is 413, on every operation',
+    'error.too-deep': 'a body nested too deeply is 422, on every operation',
+    'error.unsupported_media_type': 'a body of another content type is 415, on every operation',
+    'error.not_found': 'an unknown id is 404, on every operation',
+    'error.method_not_allowed': 'another method is 405 with Allow, on every path',
+    'error.invalid_transition': 'a command that the status does not allow is 409 with currentStatus',
+    'error.held': 'a resume that leaves other holds is 409 held with them',
+    'error.sealed': 'a sealed run refuses messages: 409 sealed',
+    'error.waits_open': 'a message to a run that waits is 409 waits_open with the waits',
+    'error.wait_closed': 'a late answer is 409 wait_closed with the winner',
+    'error.digest_required': 'an approval without the digest is 422 digest_required with the current one',
+    'error.digest_mismatch': 'an approval of another digest is 409 digest_mismatch with the current one',
+    'error.not_supported': 'what is not there yet is 501 not_supported',
+    'error.cursor_ahead': 'a cursor ahead of the log is 409 cursor_ahead',
+    'error.unknown-model': 'an unknown model fails the run with provider_not_configured before any turn',
+    'error.unknown-tool': 'a call of a tool that is not there fails with a clear code',
+    'error.bad-tool-schema': 'a tool schema that is no JSON Schema is 422 with its path',
+    'error.answer-schema': 'an answer that fails the wait’s schema is 422 with the path',
+    'error.text-made-storable': 'U+0000 and lone surrogates become U+FFFD, wherever they come from',
+    'error.no-internals': 'no input makes a 500, and no error shows the inside',
+  }),
+  ...from('design 8: Idempotency-Key', {
+    'idempotency.replay': 'the same key and body replays the stored reply with Idempotency-Replayed: true',
+    'idempotency.conflict': 'the same key with another body is 422 idempotency_conflict',
+    'idempotency.in-flight': 'a twin that does not get its turn is 409 idempotency_in_flight',
+    'idempotency.every-mutation': 'every POST and PATCH of the document takes the key',
+    'idempotency.secret': 'a replayed creation of a key has secret: null',
+    'idempotency.bad-key': 'a key that is too long is 422',
+  }),
+  ...from('native API: shape', {
+    'openapi.served':
+      '/openapi/native.json is the committed document, valid OpenAPI 3.1, everything described',
+    'openapi.every-operation': 'every operation answers as the document says',
+    'shape.prefixes': 'the API is the same under /v1 and /native/v1',
+    'shape.nulls':
+      'absent optional values are null; times are RFC 3339 UTC with milliseconds; ids have their prefixes',
+    'shape.empty-body': 'an empty body is no body, whatever its content type',
+    'service.pages': '/, /docs, /docs/errors, /healthz, /readyz and /metrics answer without a key',
+  }),
+};

@@ -1,0 +1,74 @@
+import type { Wait } from '@fermata/protocol';
+import type { Body } from '../../world/api-client.ts';
+import { only } from '../../world/only.ts';
+import type { World } from '../../world/server.ts';
+
+/** One of everything that a path of the API can name, in the first organization. */
+export type SampleIds = Readonly<
+  Record<'runId' | 'waitId' | 'callId' | 'agentId' | 'principalId' | 'keyId' | 'digest', string>
+>;
+
+const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
+
+/** A run that waits for an approval, and whose log holds an image. */
+export async function waitingRun({ api }: World): Promise<{ runId: string; wait: Wait }> {
+  const input = [
+    { type: 'text', text: 'send it' },
+    { type: 'image', url: PIXEL },
+  ];
+  const run = await api.start({ model: 'script/approval', input });
+  await api.reaches(run.id, 'waiting');
+  return { runId: run.id, wait: only(await api.openWaits(run.id)) };
+}
+
+export async function sampleIds(world: World): Promise<SampleIds> {
+  const { api } = world;
+  const { runId, wait } = await waitingRun(world);
+  const agent = await api.call<{ id: string }>('POST', '/v1/agents', {
+    name: 'sample',
+    model: 'script/echo',
+  });
+  const principal = await api.call<{ id: string }>('POST', '/v1/principals', {
+    type: 'service',
+    name: 's',
+    role: 'viewer',
+  });
+  const key = await api.call<{ id: string }>('POST', '/v1/keys', {
+    name: 'k',
+    role: 'viewer',
+    principalId: principal.id,
+  });
+  const digest = /blob:(sha256-[0-9a-f]{64})/.exec(JSON.stringify(await api.events(runId)))?.[1] ?? '';
+  return {
+    runId,
+    waitId: wait.id,
+    callId: wait.callId ?? '',
+    agentId: agent.id,
+    principalId: principal.id,
+    keyId: key.id,
+    digest,
+  };
+}
+
+/** A valid body for each operation that takes one. */
+export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
+  startRun: { input: 'hello' },
+  updateRun: { title: 'A title' },
+  pauseRun: { reason: 'a reason' },
+  resumeRun: {},
+  cancelRun: {},
+  retryRun: {},
+  reportRun: { status: 'succeeded' },
+  forkRun: {},
+  sendMessage: { content: 'hello', onWaiting: 'queue' },
+  addNote: { type: 'note' },
+  answerWait: { decision: 'deny', digest: '0'.repeat(64) },
+  answerCall: { decision: 'deny', digest: '0'.repeat(64) },
+  snoozeWait: { until: '2090-01-01T00:00:00Z' },
+  assignWait: { assignee: 'team' },
+  createAgent: { name: 'an agent' },
+  updateAgent: { name: 'another name' },
+  createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },
+  updatePrincipal: { name: 'Grace' },
+  createKey: { name: 'a key', role: 'viewer' },
+};
