@@ -1,4 +1,11 @@
-import { isTerminal, systemActor, type RunAgent, type RunEvent, type WaitBody } from '@fermata/protocol';
+import {
+  isTerminal,
+  type EventOf,
+  systemActor,
+  type RunAgent,
+  type RunEvent,
+  type WaitBody,
+} from '@fermata/protocol';
 import { apply } from './apply.ts';
 import type { Command } from './commands.ts';
 import type { CommitPort, CommitResult, NewRun } from './commit.ts';
@@ -15,6 +22,8 @@ export interface ForkCopy {
   fromRunId: string;
   /** Events 2 … `through` are copied under the same seqs. */
   through: number;
+  /** Time of the original's first event, and so of the copy's: times in a log never go back. */
+  logBegins: string;
   /** Follow the copied ones: the hold that stands until the fork is complete. */
   events: RunEvent[];
   state: RunState;
@@ -90,16 +99,24 @@ export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
         secrets: secrets === null ? null : ports.reseal(secrets, original.id, forkId),
       };
       const at = ports.now();
-      const copied = foldCopy(log, through, {
-        runId: forkId,
-        seq: 1,
-        type: 'run.created',
-        at: first.at,
-        v: first.v,
-        data: { ...created, number },
-      });
+      const copied = foldCopy(
+        log,
+        through,
+        {
+          runId: forkId,
+          seq: 1,
+          type: 'run.created',
+          at: first.at,
+          v: first.v,
+          data: { ...created, number },
+        },
+        at,
+      );
       const { state, events } = decide(copied.state, [HOLD], at, NO_FACTS);
-      await ports.copies.write({ run, fromRunId: original.id, through, events, state }, number);
+      await ports.copies.write(
+        { run, fromRunId: original.id, through, logBegins: first.at, events, state },
+        number,
+      );
       const reason = request.reason ?? null;
       const waits = copied.waits.map((body) => ({
         replaces: body.id,
@@ -210,13 +227,20 @@ function labelledSeq(log: readonly RunEvent[], label: string): number | null {
   return kind === 'before-model' ? event.seq - 1 : event.seq;
 }
 
-function foldCopy(log: readonly RunEvent[], through: number, created: RunEvent): Copied {
+/** The same question, asked now: its deadline is as far away as it was. A timer keeps its time. */
+function askedAgain({ data, at }: EventOf<'wait.opened'>, now: string): WaitBody {
+  if (data.kind === 'timer' || data.deadlineAt === null) return data;
+  const allowedMs = Date.parse(data.deadlineAt) - Date.parse(at);
+  return { ...data, deadlineAt: new Date(Date.parse(now) + allowedMs).toISOString() };
+}
+
+function foldCopy(log: readonly RunEvent[], through: number, created: RunEvent, now: string): Copied {
   const forkId = created.runId;
   let state = apply(null, created);
   const bodies = new Map<string, WaitBody>();
   for (const event of log.slice(1)) {
     if (event.seq > through) break;
-    if (event.type === 'wait.opened') bodies.set(event.data.id, event.data);
+    if (event.type === 'wait.opened') bodies.set(event.data.id, askedAgain(event, now));
     state = apply(state, { ...event, runId: forkId });
   }
   state.head = through;

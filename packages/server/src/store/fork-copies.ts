@@ -13,7 +13,7 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
       if (row === undefined) throw new Error('no number was drawn for a fork');
       return row.number;
     },
-    async write({ run, fromRunId, through, events, state }, number) {
+    async write({ run, fromRunId, through, logBegins, events, state }, number) {
       await pool.transaction(async (sql) => {
         const at = state.at;
         await Promise.all(insertRuns(sql, [{ run, number, state, dispatch: UNDISPATCHED, at }]));
@@ -21,7 +21,7 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
           runId: run.runId,
           seq: 1,
           type: 'run.created' as const,
-          at,
+          at: logBegins,
           v: 1,
           data: { ...run.created, number },
         };
