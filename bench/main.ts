@@ -36,9 +36,7 @@ await session.sql`create table if not exists bare (id int generated always as id
 await part('commits', () => benchCommits(world));
 const engines = process.env['FERMATA_BENCH_ENGINES'];
 if (engines !== undefined) {
-  await part('engines', () =>
-    benchEngines(engines, session, (name) => databaseUrl.replace(/\/[^/]*$/, `/${name}`)),
-  );
+  await part('engines', () => benchEngines(engines, session, world.tcpUrl));
 }
 await part('acts', () => benchActs(databaseUrl, session));
 await part('resumes', async () => {

@@ -26,8 +26,10 @@ export interface BenchWorld extends AsyncDisposable {
   target: Exclude<DatabaseTarget, string>;
   dataDir: string;
   session: Session;
-  /** For server processes. */
+  /** For server processes: by the unix socket. */
   databaseUrl: string;
+  /** Any database of the server, by TCP. */
+  tcpUrl(database: string): string;
 }
 
 const MIGRATIONS = join(process.cwd(), 'packages/server/migrations');
@@ -35,12 +37,12 @@ const MIGRATIONS = join(process.cwd(), 'packages/server/migrations');
 /** A durable embedded PostgreSQL of the bench's own, with settings as in production. */
 export async function benchWorld(): Promise<BenchWorld> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fermata-bench-'));
-  const tcpPort = await freePort();
+  const port = await freePort();
   const embedded = await EmbeddedPostgres.start({
     dataDir,
     database: 'fermata',
-    // Server processes are given a URL; everything else as in production.
-    settings: { listen_addresses: '127.0.0.1', port: String(tcpPort) },
+    // Our servers use the socket, as users' do; other engines are given TCP, which all of them understand.
+    settings: { listen_addresses: '127.0.0.1', port: String(port) },
   });
   const target = embedded.connection;
   await migrateDatabase({ target, folder: MIGRATIONS, migrateQueue: (url) => migrateJobQueue(url) });
@@ -50,7 +52,8 @@ export async function benchWorld(): Promise<BenchWorld> {
     target,
     dataDir,
     session,
-    databaseUrl: `postgres://${target.user}@127.0.0.1:${tcpPort}/${target.database}`,
+    databaseUrl: `postgres://${target.user}@localhost/${target.database}?host=${encodeURIComponent(target.host)}&port=${target.port}`,
+    tcpUrl: (database) => `postgres://${target.user}@127.0.0.1:${port}/${database}`,
     async [Symbol.asyncDispose]() {
       await session.close();
       await embedded.stop();
