@@ -251,9 +251,12 @@ describe('a process that dies', () => {
     expect(held[0]?.signal.reason).toBeInstanceOf(Fenced);
     await vi.waitFor(() => expect(frozen.presence.current.executorId).not.toBe(before.executorId), soon);
     await vi.waitFor(() => expect(frozen.presence.isPresent(1000)).toBe(true), soon);
-    const [row] = await database.sql<{ worker_ids: string[] }[]>`
-      select worker_ids from executors where id = ${frozen.presence.current.executorId}`;
-    expect(row?.worker_ids).toHaveLength(1);
+    // The new life is begun first; its worker's id is written by a statement of its own.
+    await vi.waitFor(async () => {
+      const [row] = await database.sql<{ worker_ids: string[] }[]>`
+        select worker_ids from executors where id = ${frozen.presence.current.executorId}`;
+      expect(row?.worker_ids).toHaveLength(1);
+    }, soon);
   });
 });
 
