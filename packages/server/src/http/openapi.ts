@@ -207,8 +207,10 @@ function toComponent(schema: z.ZodType, io: 'input' | 'output', schemas: Record<
   }
   const id = z.globalRegistry.get(schema)?.id;
   if (id === undefined) return rest;
-  schemas[id] = withoutId(rest);
-  return { $ref: `#/components/schemas/${id}` };
+  const $ref = `#/components/schemas/${id}`;
+  // A schema that only adds words to one of the same id points to it, which stands among the definitions.
+  if (rest['$ref'] !== $ref) schemas[id] = withoutId(rest);
+  return { $ref };
 }
 
 /** True for the schema itself and for what `describe` and `meta` made of it. */

@@ -32,7 +32,7 @@ export function problemOf(error: EngineError, requestId: string): Problem {
 export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toEngineError(thrown);
   logFailure(request, error);
-  const problem = problemOf(error, request.id);
+  const problem = rooted(problemOf(error, request.id), request.method);
   if (problem.retryAfterMs !== undefined) {
     void reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfterMs / 1000)));
   }
@@ -42,6 +42,17 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('cache-control', 'no-store')
     .send(JSON.stringify(problem));
+}
+
+/** What lies below the edge names a member without knowing where in the request it stood. */
+function rooted(problem: Problem, method: string): Problem {
+  if (problem.errors === undefined) return problem;
+  const root = method === 'GET' || method === 'HEAD' ? 'query' : 'body';
+  const errors = problem.errors.map(({ path, message }) => ({
+    path: /^(body|query|headers)\b/.test(path) ? path : path === '' ? root : `${root}.${path}`,
+    message,
+  }));
+  return { ...problem, errors };
 }
 
 /** A refusal of the request itself, with the place of each fault. */
