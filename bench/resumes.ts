@@ -2,8 +2,8 @@ import type { Session } from '../packages/server/src/store/session.ts';
 import { call, readEvents, until, type BenchServer } from './http-world.ts';
 import { quantile, type Figure } from './world.ts';
 
-const ROUNDS = 24;
-const WARM_UP = 4;
+const ROUNDS = 150;
+const WARM_UP = 30;
 
 /** Resume by HTTP until the next event that a segment committed has reached a reader of the stream. */
 export async function benchResumes(server: BenchServer, { sql }: Session): Promise<Record<string, Figure>> {
@@ -61,19 +61,28 @@ async function thousandResumes(server: BenchServer, sql: Session['sql'], bareMs:
   };
 }
 
-/** A run that was paused in its first model call, and stands before its tool call. */
+/** A run that is paused with an approved call to make: its resume has one thing to do, at once. */
 async function pausedRun(server: BenchServer): Promise<string> {
   const { body } = await call(server, 'POST', '/v1/runs', {
     model: 'script/bench',
-    script: [{ delayMs: 1000, toolCalls: [{ tool: 'record_note', args: { text: 'x' } }] }, { text: 'done' }],
-    tools: [{ type: 'builtin', name: 'record_note' }],
+    script: [{ toolCalls: [{ tool: 'record_note', args: { text: 'x' } }] }, { text: 'done' }],
+    tools: [{ type: 'builtin', name: 'record_note', approval: 'always' }],
     input: 'hello',
   });
   const id = String(body['id']);
-  // Before its first turn it would be paused there, and the turn would be what a resume has to wait for.
-  await until(async () => (await call(server, 'GET', `/v1/runs/${id}`)).body['turn'] === 1);
-  const paused = await call(server, 'POST', `/v1/runs/${id}/pause`, {});
-  if (paused.status !== 200) throw new Error(`the run could not be paused: ${JSON.stringify(paused.body)}`);
-  await until(async () => (await call(server, 'GET', `/v1/runs/${id}`)).body['status'] === 'paused');
+  await until(async () => (await call(server, 'GET', `/v1/runs/${id}`)).body['status'] === 'waiting');
+  await call(server, 'POST', `/v1/runs/${id}/pause`, {});
+  const waits = (await call(server, 'GET', `/v1/waits?run=${id}`)).body['data'] as {
+    id: string;
+    digest: string;
+  }[];
+  for (const { id: waitId, digest } of waits) {
+    const answered = await call(server, 'POST', `/v1/waits/${waitId}/answer`, {
+      decision: 'approve',
+      digest,
+    });
+    if (answered.status !== 200)
+      throw new Error(`the call could not be approved: ${JSON.stringify(answered.body)}`);
+  }
   return id;
 }

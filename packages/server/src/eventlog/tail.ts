@@ -115,6 +115,7 @@ export class EventTail implements AsyncDisposable {
     reader: TailReader,
     release: () => void,
   ): AsyncGenerator<RunEvent[] | null, void, void> {
+    let ahead: { after: number; page: Promise<RunEvent[]> } | null = null;
     try {
       while (!reader.hasEnded) {
         const queued = reader.takeQueue();
@@ -123,8 +124,16 @@ export class EventTail implements AsyncDisposable {
           continue;
         }
         if (reader.tail < (channel.cursor ?? 0)) {
-          const events = await this.#readTable(channel.runId, reader.tail);
-          if (events.length > 0) {
+          const page =
+            ahead?.after === reader.tail ? ahead.page : this.#readTable(channel.runId, reader.tail);
+          ahead = null;
+          const events = await page;
+          const last = events.at(-1)?.seq;
+          if (last !== undefined) {
+            // The next page is read while this one is encoded and sent.
+            if (last < (channel.cursor ?? 0))
+              ahead = { after: last, page: this.#readTable(channel.runId, last) };
+            ahead?.page.catch(() => {});
             reader.noteRead(events);
             yield events;
             continue;
