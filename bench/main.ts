@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { benchActs } from './acts.ts';
 import { benchCommits } from './commits.ts';
 import { benchEngines } from './engines.ts';
@@ -57,5 +57,11 @@ await part('parked', async () => {
   return benchParked(databaseUrl, session);
 });
 
+// Each part stands beside baselines of its own run, so parts may be measured one at a time.
+const file = 'bench/results/latest.json';
 await mkdir('bench/results', { recursive: true });
-if (wanted.size === 0) await writeFile('bench/results/latest.json', `${JSON.stringify(figures, null, 2)}\n`);
+const before = await readFile(file, 'utf8').then(
+  (text) => JSON.parse(text) as Record<string, Figure>,
+  () => ({}),
+);
+await writeFile(file, `${JSON.stringify({ ...before, ...figures }, null, 2)}\n`);

@@ -21,6 +21,12 @@ interface Channel {
   readers: Set<TailReader>;
 }
 
+/** A page that is being read before it is asked for. */
+interface ReadAhead {
+  after: number;
+  page: Promise<RunEvent[]>;
+}
+
 const PAGE = 500;
 const HEADS_AT_ONCE = 1000;
 
@@ -115,7 +121,7 @@ export class EventTail implements AsyncDisposable {
     reader: TailReader,
     release: () => void,
   ): AsyncGenerator<RunEvent[] | null, void, void> {
-    let ahead: { after: number; page: Promise<RunEvent[]> } | null = null;
+    let ahead: ReadAhead | null = null;
     try {
       while (!reader.hasEnded) {
         const queued = reader.takeQueue();
@@ -124,11 +130,9 @@ export class EventTail implements AsyncDisposable {
           continue;
         }
         if (reader.tail < (channel.cursor ?? 0)) {
-          const page =
-            ahead?.after === reader.tail ? ahead.page : this.#readTable(channel.runId, reader.tail);
+          const events: RunEvent[] = await this.#pageAfter(channel.runId, reader.tail, ahead);
           ahead = null;
-          const events = await page;
-          const last = events.at(-1)?.seq;
+          const last: number | undefined = events.at(-1)?.seq;
           if (last !== undefined) {
             // The next page is read while this one is encoded and sent.
             if (last < (channel.cursor ?? 0))
@@ -149,6 +153,10 @@ export class EventTail implements AsyncDisposable {
       release();
       this.#leave(channel, reader);
     }
+  }
+
+  #pageAfter(runId: string, after: number, ahead: ReadAhead | null): Promise<RunEvent[]> {
+    return ahead?.after === after ? ahead.page : this.#readTable(runId, after);
   }
 
   async #readTable(runId: string, after: number): Promise<RunEvent[]> {
