@@ -1,4 +1,5 @@
 import {
+  isTerminal,
   problemSchema,
   type AnswerBody,
   type ChangedReply,
@@ -54,6 +55,7 @@ const INTERNALS =
   /\bat \S+ \(|node_modules|node:internal|\.ts:\d|file:\/\/|postgres(?:ql)?:\/\/|select .+ from /i;
 
 const WATCH_MS = 20_000;
+const PARKED: ReadonlySet<RunStatus> = new Set<RunStatus>(['paused', 'waiting']);
 
 /** The native API as one key's holder sees it, over real HTTP. Every error that it meets is checked for its form. */
 export class ApiClient {
@@ -262,9 +264,11 @@ export class ApiClient {
     return this.#streamedTo(runId, 'finished');
   }
   async #streamedTo(runId: string, until: 'finished' | 'parked'): Promise<Run> {
+    const before = await this.run(runId);
+    if (isTerminal(before.status) || (until === 'parked' && PARKED.has(before.status))) return before;
     const signal = AbortSignal.timeout(WATCH_MS);
     try {
-      for await (const _frame of this.stream(runId, { until, types: 'run.created', signal }));
+      for await (const _frame of this.stream(runId, { until, after: before.head, signal }));
     } catch (error) {
       const run = await this.run(runId);
       const types = (await this.types(runId)).join(' ');

@@ -17,8 +17,8 @@ function random(seed: number): () => number {
   };
 }
 
-/** Turns with everything that parks: an http call, approvals, client calls, a question; the same again for long. */
-const TURNS: Body[] = Array.from({ length: 40 }, (_, n) => ({
+/** Turns with everything that parks: an http call, approvals, client calls, a question; the same again and again. */
+const TURNS: Body[] = Array.from({ length: 12 }, (_, n) => ({
   text: `turn ${n} says some words`,
   toolCalls: [
     { tool: 'pay', args: { n } },
@@ -38,7 +38,7 @@ async function startRun(): Promise<Run> {
       { type: 'client', name: 'lookup' },
       { type: 'builtin', name: 'ask_user' },
     ],
-    limits: { maxTurns: 12 },
+    limits: { maxTurns: 4 },
     onLimit: 'pause',
   });
 }
@@ -85,7 +85,7 @@ async function command(client: ApiClient, runId: string, dice: () => number): Pr
     const reply = await client.request('PATCH', run, { body: { metadata: { roll } } });
     return String(reply.status);
   }
-  if (roll < 0.97) return post(`${run}/retry`, {});
+  if (roll < 0.985) return post(`${run}/retry`, {});
   return post(`${run}/cancel`, {});
 }
 
@@ -106,13 +106,13 @@ describe('a storm of commands through two servers', () => {
     { timeout: 180_000 },
     async (seed) => {
       world().target.handler = (_request, response) => answerJson(response, { paid: true });
-      const runs = await Promise.all(Array.from({ length: 12 }, startRun));
+      const runs = await Promise.all(Array.from({ length: 10 }, startRun));
       const seen = new Map<string, number>();
       await Promise.all(
         runs.flatMap((run, index) =>
           [world().api, world().second].map(async (client, side) => {
             const dice = random(seed * 1_000 + index * 10 + side);
-            for (let n = 0; n < 60; n++) {
+            for (let n = 0; n < 50; n++) {
               const outcome = await command(client, run.id, dice);
               seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
             }
@@ -120,7 +120,7 @@ describe('a storm of commands through two servers', () => {
         ),
       );
       expect([...seen.keys()].filter((outcome) => !FAIR.has(outcome))).toEqual([]);
-      expect(seen.get('ok')).toBeGreaterThan(300);
+      expect(seen.get('ok')).toBeGreaterThan(200);
       await Promise.all(runs.map((run) => bringToItsEnd(run.id)));
       // The invariants of each run are checked when the world ends.
     },
@@ -137,9 +137,8 @@ async function bringToItsEnd(runId: string): Promise<void> {
         body: { hold: name, limits: { maxTurns: 200 } },
       });
     }
-    for (const wait of await api.openWaits(runId)) {
-      await api.request('POST', `/v1/waits/${wait.id}/answer`, { body: answerOf(wait, 0.1) });
-    }
+    const answers = (await api.openWaits(runId)).map((wait) => ({ waitId: wait.id, ...answerOf(wait, 0.1) }));
+    if (answers.length > 0) await api.request('POST', `/v1/runs/${runId}/resume`, { body: { answers } });
   }
   throw new Error(`run ${runId} does not come to its end`);
 }
