@@ -1,9 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Role, Run } from '@fermata/protocol';
-import { afterAll, beforeAll, vi } from 'vitest';
+import type { Role, Run, RunEvent } from '@fermata/protocol';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { loadConfig } from '../../packages/server/src/config/config.ts';
+import { fold } from '../../packages/server/src/engine/apply.ts';
 import { createLogger, type Logger } from '../../packages/server/src/observe/log.ts';
 import { startServer, type Server } from '../../packages/server/src/server.ts';
+import type { Sql } from '../../packages/server/src/store/sql.ts';
 import { ApiClient, type Body } from './api-client.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 import { startGatedModel, type GatedModel } from './gated-model.ts';
@@ -208,12 +210,27 @@ async function checkNoSessions({ sql, target }: TestDatabase): Promise<void> {
 
 /** Every run of the world keeps to the invariants, whatever the test was about. */
 async function checkRuns({ sql }: TestDatabase): Promise<void> {
-  const runs = await sql<{ id: string }[]>`select id from runs where forked_from is null order by number`;
-  for (const { id } of runs) {
-    await assertRunIsConsistent(sql, id).catch((error: unknown) => {
+  const runs = await sql<{ id: string; isFork: boolean }[]>`
+    select id, forked_from is not null as "isFork" from runs order by number`;
+  for (const { id, isFork } of runs) {
+    await (isFork ? checkFork(sql, id) : assertRunIsConsistent(sql, id)).catch((error: unknown) => {
       throw new Error(`run ${id} is not consistent: ${String(error)}`, { cause: error });
     });
   }
+}
+
+/** A fork's log names waits of its original, which have no rows of its own; the rest is as with every run. */
+async function checkFork(sql: Sql, runId: string): Promise<void> {
+  const events = await sql<RunEvent[]>`
+    select run_id as "runId", seq, type, at, v, data from events where run_id = ${runId} order by seq`;
+  let last = 0;
+  for (const event of events) {
+    const first = event.type === 'message.delta' ? (event.data.from ?? event.seq) : event.seq;
+    expect(first, 'seq is dense').toBe(last + 1);
+    last = event.seq;
+  }
+  const [row] = await sql<{ state: unknown }[]>`select state from run_state where run_id = ${runId}`;
+  expect(row?.state).toEqual(JSON.parse(JSON.stringify(fold(events))));
 }
 
 /** A server logs an error only for what is its own fault, or the test's. */
