@@ -125,6 +125,7 @@ describe.concurrent('a process that stands still for 30 s', () => {
     );
     expect(noteMs).toBeLessThan(9_000);
     expect(await drive(sql, survivor, run.id)).toBe(true);
+    await delay(Math.max(0, FROZEN_MS - (performance.now() - lockedAt)));
     frozen.thaw();
     await reborn(sql, frozen);
     await seeThrough(sql, survivor, run.id, { effects });

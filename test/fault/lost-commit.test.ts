@@ -154,3 +154,20 @@ describe('the connection of the committer is cut', () => {
     console.log(`after the database was back, the run ended in ${Math.round(performance.now() - backAt)} ms`);
   });
 });
+
+describe('a server that is asked to stop while its database is unreachable', () => {
+  test('ends all the same, and what it drove is driven on by the next', async () => {
+    await using leaving = await ServerProcess.start({ ...proxy.envOf(database), FERMATA_DRAIN_MS: '1000' });
+    const run = await leaving.api.start(longRun(effects, 6, 200));
+    await effects.requested(1, run.id);
+    proxy.isRefusing = true;
+    proxy.cutAll();
+    const askedAt = performance.now();
+    const exit = await leaving.stop();
+    console.log(`stopped without a database in ${Math.round(performance.now() - askedAt)} ms`);
+    proxy.isRefusing = false;
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(performance.now() - askedAt).toBeLessThan(30_000);
+    await seeThrough(database.sql, server, run.id, { effects });
+  });
+});

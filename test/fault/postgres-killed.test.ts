@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunEvent } from '@fermata/protocol';
 import { describe, expect, test } from 'vitest';
 import { SUPERUSER } from '../../packages/server/src/postgres/cluster.ts';
 import { EmbeddedPostgres } from '../../packages/server/src/postgres/embedded.ts';
@@ -50,6 +51,20 @@ function loadOn(servers: readonly ServerProcess[]): Load {
   };
 }
 
+/** Follows a run to its end as a client does: whenever the stream is cut, it goes on after what it has. */
+async function followTo(server: ServerProcess, runId: string): Promise<RunEvent[]> {
+  const seen: RunEvent[] = [];
+  for (;;) {
+    const after = seen.at(-1)?.seq ?? 0;
+    const reader = await eventually(() => server.api.watch(runId, { after, until: 'finished' }), {
+      what: 'the stream is opened',
+    });
+    const end = await reader.ended;
+    seen.push(...reader.events);
+    if (end.kind === 'ended') return seen;
+  }
+}
+
 describe.concurrent('PostgreSQL is killed', () => {
   test('again and again under load, with two processes on it: 503 meanwhile, nothing is adopted, all runs end', async () => {
     const dataDir = await makeScratchFolder('killed');
@@ -68,6 +83,9 @@ describe.concurrent('PostgreSQL is killed', () => {
       ]),
     ]);
     const load = loadOn([one, two]);
+    const [watched] = runs;
+    if (watched === undefined) throw new Error('there is no run');
+    const seen = followTo(two, watched.id);
     await effects.requested(4);
     for (let kills = 1; kills <= 3; kills += 1) {
       const refusedBefore = load.statuses.get(503) ?? 0;
@@ -90,6 +108,7 @@ describe.concurrent('PostgreSQL is killed', () => {
       const events = await seeThrough(sql, one, run.id, { effects });
       expect(events.filter((event) => event.type === 'segment.lost').length, 'nothing is adopted').toBe(0);
     }
+    expect(await seen, 'a reader sees every event once').toEqual(await two.api.events(watched.id));
     const [row] = await sql<{ dead: number }[]>`
       select (select count(*) from executors where dead_at is not null) as dead`;
     expect(row?.dead).toBe(0);

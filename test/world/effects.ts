@@ -23,6 +23,8 @@ export class EffectTarget implements AsyncDisposable {
   /** Before the answer, after the effect, ms. */
   answerAfterMs = 0;
   manner: Manner = 'ok';
+  /** How the next requests are answered, one after another, before `manner` counts again. */
+  readonly mannersOfNext: Manner[] = [];
   readonly #server = createServer((request, response) => {
     this.#serve(request, response).catch(() => response.destroy());
   });
@@ -77,7 +79,7 @@ export class EffectTarget implements AsyncDisposable {
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
     if (this.answerAfterMs > 0) await delay(this.answerAfterMs, undefined, { ref: false });
-    switch (this.manner) {
+    switch (this.mannersOfNext.shift() ?? this.manner) {
       case 'ok':
         response.writeHead(200, { 'content-type': 'application/json' });
         response.end(JSON.stringify({ done: true, path: request.url }));

@@ -46,3 +46,10 @@ test('five processes that start at once on an empty database make one schema and
     await admin.sql.unsafe(`drop database ${name} with (force)`);
   }
 });
+
+test('a server whose database cannot be reached says so in a line, and ends', async () => {
+  await using server = await ServerProcess.spawn({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
+  expect(await server.exit).toEqual({ code: 1, signal: null });
+  expect(server.output).toContain('The database cannot be reached');
+  expect(server.output).not.toMatch(/\n\s+at /);
+});
