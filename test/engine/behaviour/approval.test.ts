@@ -153,6 +153,25 @@ describe('an approval', () => {
     expect(effects(run.id)).toEqual(['{"amount":100}']);
   });
 
+  it('may be given only by those whom the tool names', async () => {
+    const { api, operator, developer } = world();
+    for (const approvers of [
+      ['developer'],
+      [(await api.call<{ principal: { id: string } }>('GET', '/v1/me')).principal.id],
+    ]) {
+      const run = await world().script([call(4), { text: 'ok' }], { tools: [payment({ approvers })] });
+      const wait = await openApproval(run.id);
+      const answer = { decision: 'approve', digest: wait.digest };
+      const problem = await operator.refused('POST', `/v1/waits/${wait.id}/answer`, answer);
+      expect(problem).toMatchObject({ status: 403, code: 'forbidden' });
+      const byCall = await operator.refused('POST', `/v1/runs/${run.id}/calls/${wait.callId}/answer`, answer);
+      expect(byCall).toMatchObject({ code: 'forbidden' });
+      const may = approvers[0] === 'developer' ? developer : api;
+      await may.answer(wait.id, { decision: 'approve', digest: wait.digest });
+      await api.reaches(run.id, 'succeeded');
+    }
+  });
+
   it('that is repeated by the same principal changes nothing; another answer is told who won', async () => {
     const { api, operator } = world();
     const run = await world().script([call(3), { text: 'ok' }], { tools: [payment('always')] });

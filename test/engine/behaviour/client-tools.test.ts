@@ -217,6 +217,24 @@ describe('a question to a person', () => {
     expect(await outputs(run.id)).toEqual([{ size: 'M' }]);
   });
 
+  it('that needs an approval takes its answer early, if it fits the schema', async () => {
+    const { api } = world();
+    const approved = [{ ...tools[0], approval: 'always' }];
+    const run = await world().script([ask, { text: 'thanks' }], { tools: approved });
+    await api.reaches(run.id, 'waiting');
+    const wait = only(await api.openWaits(run.id));
+    expect(wait.kind).toBe('approval');
+    const path = `/v1/runs/${run.id}/calls/${wait.callId ?? ''}/answer`;
+    expect(await api.refused('POST', path, { value: { size: 'XXL' } })).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ path: 'body.value.size' }],
+    });
+    await api.answerCall(run.id, wait.callId ?? '', { value: { size: 'S' } });
+    await api.answer(wait.id, { decision: 'approve', digest: wait.digest ?? '' });
+    await api.reaches(run.id, 'succeeded');
+    expect(await outputs(run.id)).toEqual([{ size: 'S' }]);
+  });
+
   it('without a schema takes a text', async () => {
     const { api } = world();
     const turns = [{ toolCalls: [{ tool: 'ask_user', args: { question: 'Name?' } }] }, { text: 'hi' }];
@@ -228,6 +246,50 @@ describe('a question to a person', () => {
     });
     await api.answer(wait.id, { value: 'Ada' });
     await api.reaches(run.id, 'succeeded');
+  });
+});
+
+describe('a deadline', () => {
+  const hurry = (more: Body = {}): Body => ({ ...LOOKUP, deadline: [{ after: 0.4, expire: true }], ...more });
+  const turns = [lookups(['Oslo']), { text: 'on I go' }];
+
+  it('that passes counts as no answer, and the model goes on', async () => {
+    const { api } = world();
+    const run = await world().script(turns, { tools: [hurry()] });
+    await api.event(run.id, 'wait.expired');
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'on I go' });
+    expect(await outputs(run.id)).toMatchObject([{ code: 'expired', message: 'nobody answered in time' }]);
+    const expired = await api.call<{ data: Wait[] }>('GET', `/v1/waits?run=${run.id}&state=expired`);
+    const { id } = only(expired.data);
+    const late = await api.refused('POST', `/v1/waits/${id}/answer`, { output: 'late' });
+    expect(late).toMatchObject({ code: 'wait_closed', winner: { outcome: 'expired' } });
+  });
+
+  it('that passes fails the run where the tool says so', async () => {
+    const { api } = world();
+    const run = await world().script(turns, { tools: [hurry({ onExpire: 'fail' })] });
+    expect(await api.finished(run.id)).toMatchObject({ status: 'failed', error: { code: 'timed_out' } });
+  });
+
+  it('stands still while the run is paused, and goes on with what was left', async () => {
+    const { api } = world();
+    const run = await world().script(turns, {
+      tools: [hurry({ deadline: [{ after: 3600, expire: true }] })],
+    });
+    await api.reaches(run.id, 'waiting');
+    const open = only(await api.openWaits(run.id));
+    expect(Date.parse(open.deadlineAt ?? '') - Date.parse(open.openedAt)).toBeCloseTo(3_600_000, -3);
+    await api.command(run.id, 'pause');
+    const stopped = await api.wait(open.id);
+    expect(stopped).toMatchObject({ deadlineAt: null, clockStopped: true });
+    expect(stopped.remainingSeconds).toBeGreaterThan(3_000);
+    await api.command(run.id, 'resume');
+    const again = await api.wait(open.id);
+    expect(again).toMatchObject({ clockStopped: false, remainingSeconds: null });
+    expect(Date.parse(again.deadlineAt ?? '')).toBeGreaterThanOrEqual(Date.parse(open.deadlineAt ?? ''));
+    await api.command(run.id, 'pause', { hold: 'quick', stopClock: false });
+    expect(await api.wait(open.id)).toMatchObject({ clockStopped: false, deadlineAt: again.deadlineAt });
+    await api.command(run.id, 'cancel');
   });
 });
 

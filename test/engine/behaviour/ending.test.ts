@@ -61,6 +61,17 @@ describe('a cancel', () => {
     expect(await api.run(run.id)).toMatchObject({ status: 'cancelled' });
   });
 
+  it('between two attempts of a turn ends the run, and the provider is not asked again', async () => {
+    const { api, model } = world();
+    const run = await api.start({ model: 'gated/m', input: 'x' });
+    (await model.next()).fail(503, { 'retry-after-ms': '600' });
+    await api.event(run.id, 'turn.failed');
+    const asked = model.count;
+    expect(await api.command(run.id, 'cancel')).toMatchObject({ run: { status: 'cancelled' } });
+    expect(await last(run.id)).toMatchObject({ type: 'run.cancelled', data: { wasPaused: false } });
+    expect(model.count).toBe(asked);
+  });
+
   it('of a run that waits cancels its waits', async () => {
     const { api } = world();
     const run = await api.start({ model: 'script/approval', input: 'x' });

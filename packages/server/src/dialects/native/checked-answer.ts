@@ -1,4 +1,4 @@
-import type { AnswerBody, Json, Wait } from '@fermata/protocol';
+import { isJsonObject, type AnswerBody, type Json, type Wait } from '@fermata/protocol';
 import type { Caller } from '../../engine/caller.ts';
 import type { Engine } from '../../engine/facade.ts';
 import { invalidRequest } from '../../http/problem.ts';
@@ -124,13 +124,26 @@ export async function checkAnswers(
     const wait = waits.find(
       (one) => one.id === answer.waitId || (answer.callId !== undefined && one.callId === answer.callId),
     );
-    if (wait === undefined || (wait.id !== answer.waitId && comesEarly(wait, answer))) continue;
-    checkAnswer(wait, answer, joinPath('body.answers', [index]));
+    if (wait === undefined) continue;
+    const place = joinPath('body.answers', [index]);
+    if (answer.callId === undefined) checkAnswer(wait, answer, place);
+    else checkCallAnswer(wait, answer, place);
   }
 }
 
-/** An output that comes by call id while the call's approval is open: the engine keeps it for the wait after it. */
-export function comesEarly(wait: Wait, answer: AnswerBody): boolean {
+/**
+ * Checks an answer by call id against the open wait of the call. What is meant for the wait after an approval comes
+ * early: the engine keeps it until then, so its value is checked now.
+ */
+export function checkCallAnswer(wait: Wait, answer: AnswerBody, path: string): void {
+  if (!comesEarly(wait, answer)) return checkAnswer(wait, answer, path);
+  const schema = isJsonObject(wait.args) ? wait.args['schema'] : undefined;
+  if (wait.tool !== 'ask_user' || answer.value === undefined) return;
+  const asked = isJsonObject(schema) ? schema : { type: 'string' };
+  checkAnswer({ ...wait, kind: 'input', schema: asked }, { value: answer.value }, path);
+}
+
+function comesEarly(wait: Wait, answer: AnswerBody): boolean {
   if (wait.kind !== 'approval' || answer.decision !== undefined) return false;
   return answer.output !== undefined || answer.error !== undefined || answer.value !== undefined;
 }

@@ -1,6 +1,6 @@
 import { answerCallBodySchema, answerCallParamsSchema, answerCallReplySchema } from '@fermata/protocol';
 import { defineOperation } from '../../../http/route.ts';
-import { checkAnswer, comesEarly, openWaitOfCall } from '../checked-answer.ts';
+import { checkCallAnswer, openWaitOfCall } from '../checked-answer.ts';
 import { assertFitsEvent } from '../stored-content.ts';
 
 export const answerCall = defineOperation({
@@ -20,7 +20,7 @@ export const answerCall = defineOperation({
   handle: async ({ engine, caller, params, body, command }) => {
     assertFitsEvent(body, 'body');
     const wait = await openWaitOfCall(engine, caller, params.runId, params.callId);
-    if (wait !== undefined && !comesEarly(wait, body)) checkAnswer(wait, body, 'body');
+    if (wait !== undefined) checkCallAnswer(wait, body, 'body');
     return command(
       (options) => engine.waits.answerCall(caller, params.runId, params.callId, body, options),
       (result) => ({
