@@ -60,14 +60,16 @@ async function insertParked(sql: Session['sql']): Promise<void> {
       select gen_random_uuid() as new_id, nextval('run_number') as new_number, i from generate_series(1, ${RUNS}::int) i
     ), inserted as (
       insert into runs
-      select (json_populate_record(null::runs, (to_jsonb(m) || jsonb_build_object('id', c.new_id, 'number', c.new_number, 'key', null))::json)).*
-      from model m, copies c returning id, number
+      select copy.* from model m, copies c, lateral json_populate_record(null::runs,
+        (to_jsonb(m) || jsonb_build_object('id', c.new_id, 'number', c.new_number, 'key', null))::json) as copy
+      returning id, number
     ), states as (
       insert into run_state (run_id, organization_id, number, status, head, state)
       select i.id, m.organization_id, i.number, 'waiting', m.s_head, m.s_state from inserted i, model m returning run_id
     )
     insert into waits
-    select (json_populate_record(null::waits, (to_jsonb(w) || jsonb_build_object('id', 'wait_' || s.run_id, 'run_id', s.run_id))::json)).*
-    from states s, model m join waits w on w.id = m.w_id`;
+    select copy.* from states s, (select w.* from model m join waits w on w.id = m.w_id) as w,
+      lateral json_populate_record(null::waits,
+        (to_jsonb(w) || jsonb_build_object('id', 'wait_' || s.run_id, 'run_id', s.run_id))::json) as copy`;
   await sql`vacuum analyze`;
 }
