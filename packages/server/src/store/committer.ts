@@ -24,13 +24,16 @@ const MAX_QUEUED = 10_000;
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 const DEADLINE_MS = 10_000;
 
+/** While the database works on the batch of one lane, this process decides that of the other (decision 0007). */
+const FAST_LANES = 2;
+
 /**
- * Group commit. Commands queue up in the fast lane; while one batch commits, the next gathers; there is no timer:
- * alone, a command commits at once. What is locked elsewhere goes to the slow lane, which waits for it, so that a
- * frozen process holds up nobody else's runs.
+ * Group commit. Commands queue up in the fast lane of their run; while one batch commits, the next gathers; there is
+ * no timer: alone, a command commits at once. What is locked elsewhere goes to the slow lane, which waits for it, so
+ * that a frozen process holds up nobody else's runs.
  */
 export class Committer implements CommitPort, AsyncDisposable {
-  readonly #fast: CommitLane;
+  readonly #fast: readonly CommitLane[];
   readonly #slow: CommitLane;
   readonly #deadlineMs: number;
   #queued = 0;
@@ -51,7 +54,10 @@ export class Committer implements CommitPort, AsyncDisposable {
       crashPoint,
     };
     this.#slow = new CommitLane('slow', lane, (pending) => this.#slow.push(pending));
-    this.#fast = new CommitLane('fast', lane, (pending) => this.#slow.push(pending));
+    this.#fast = Array.from(
+      { length: FAST_LANES },
+      () => new CommitLane('fast', lane, (pending) => this.#slow.push(pending)),
+    );
   }
 
   /** Requests that are queued or in a batch. */
@@ -71,7 +77,7 @@ export class Committer implements CommitPort, AsyncDisposable {
     try {
       return await new Promise<CommitResult>((resolve, reject) => {
         const deadlineAt = request.deadlineAt ?? Date.now() + this.#deadlineMs;
-        this.#fast.push({
+        this.#laneOf(request).push({
           request,
           bytes,
           deadlineAt,
@@ -87,10 +93,16 @@ export class Committer implements CommitPort, AsyncDisposable {
     }
   }
 
-  /** Finishes what is queued, then closes both connections. */
+  /** A run has one lane: its commands are decided in the order in which they came. */
+  #laneOf(request: CommitRequest): CommitLane {
+    const runId = 'create' in request ? request.create.runId : request.runId;
+    return this.#fast[runId.charCodeAt(runId.length - 1) % FAST_LANES] ?? this.#slow;
+  }
+
+  /** Finishes what is queued, then closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#fast.close();
+    await Promise.all(this.#fast.map((lane) => lane.close()));
     await this.#slow.close();
   }
 
