@@ -14,7 +14,7 @@ const CONNECTIONS = `## Connections to the database
 
 | connections | for |
 |---|---|
-| 1 | committing |
+| 2 | committing |
 | 1 | commands that wait for a locked run |
 | 1 | presence: the session whose lock says that this process lives |
 | 1 | LISTEN |

@@ -130,7 +130,7 @@ export const variables = z.object({
   ),
   FERMATA_DB_POOL: variable(
     'Database',
-    'Connections for reading. Each process opens 9 more: two for committing, one each for presence, LISTEN and ' +
+    'Connections for reading. Each process opens 10 more: three for committing, one each for presence, LISTEN and ' +
       'NOTIFY, and four for the job queue.',
     integer(1, 1_000).prefault('8'),
   ),
