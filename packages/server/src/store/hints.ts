@@ -31,6 +31,8 @@ export class HintHub implements Hints, AsyncDisposable {
   readonly #notifying: Reconnecting;
   #gathered = new Map<string, RunHint>();
   #timer: NodeJS.Timeout | null = null;
+  #isScheduled = false;
+  #sentAt = 0;
   #sending: Promise<void> | null = null;
   /** Resolves when this process listens, and can notify, for the first time. */
   readonly ready: Promise<void>;
@@ -54,7 +56,7 @@ export class HintHub implements Hints, AsyncDisposable {
       const waiting = this.#gathered.get(hint.runId);
       if (waiting === undefined || waiting.head <= hint.head) this.#gathered.set(hint.runId, hint);
     }
-    if (this.#gathered.size > 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    this.#schedule();
   }
 
   listen(listener: HintListener): () => void {
@@ -70,6 +72,7 @@ export class HintHub implements Hints, AsyncDisposable {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#flush();
     await this.#sending;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#feed.close();
     await Promise.all([this.#listening[Symbol.asyncDispose](), this.#notifying[Symbol.asyncDispose]()]);
   }
@@ -89,17 +92,28 @@ export class HintHub implements Hints, AsyncDisposable {
     for (const hint of hintsFrom(payload)) this.#tell(hint, false);
   }
 
+  /** After a silence the first hint leaves with those of its tick; those that follow gather. */
+  #schedule(): void {
+    if (this.#gathered.size === 0 || this.#isScheduled || this.#sending !== null) return;
+    this.#isScheduled = true;
+    const waitMs = this.#sentAt + GATHER_MS - performance.now();
+    if (waitMs <= 0) setImmediate(() => this.#flush());
+    else this.#timer = setTimeout(() => this.#flush(), waitMs);
+  }
+
   /** While one notification is on its way the next ones gather. */
   #flush(): void {
     this.#timer = null;
+    this.#isScheduled = false;
     if (this.#sending !== null || this.#gathered.size === 0) return;
     const hints = [...this.#gathered.values()];
     this.#gathered = new Map();
     const session = this.#notifying.session;
     if (session === null) return;
+    this.#sentAt = performance.now();
     this.#sending = notify(session, payloadsOf(this.#id, hints)).finally(() => {
       this.#sending = null;
-      if (this.#gathered.size > 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+      this.#schedule();
     });
   }
 }
