@@ -55,7 +55,13 @@ export interface MemoryStore extends CommitPort {
 export type CommandRequest = Extract<CommitRequest, { commands: Command[] }>;
 
 /** Commands of a segment that complete a step: the run is not in a crash loop. */
-const PROGRESS = new Set<Command['type']>(['completeTurn', 'completeCall', 'failCall', 'openWaits']);
+const PROGRESS = new Set<Command['type']>([
+  'completeTurn',
+  'completeCall',
+  'failCall',
+  'openWaits',
+  'delegate',
+]);
 
 /**
  * The store in memory: the engine's own `decide`, `redispatch` and `apply`, one commit after the other, as the
@@ -77,7 +83,6 @@ export function createMemoryStore(now: () => number): MemoryStore {
     agent: Partial<RunAgent>;
     created?: Partial<EventData<'run.created'>>;
   }): MemoryRun {
-    const runId = randomUUID();
     const agent: RunAgent = {
       id: null,
       name: 'test',
@@ -110,6 +115,10 @@ export function createMemoryStore(now: () => number): MemoryStore {
       traceparent: null,
       ...options.created,
     };
+    return bear(randomUUID(), data);
+  }
+
+  function bear(runId: string, data: EventData<'run.created'>): MemoryRun {
     const at = new Date(now()).toISOString();
     const event: RunEvent = { runId, seq: 1, type: 'run.created', at, v: EVENT_VERSION, data };
     const state = apply(null, event);
@@ -128,7 +137,7 @@ export function createMemoryStore(now: () => number): MemoryStore {
         flow: data.flow,
         input: data.input,
         sessionId: null,
-        parent: null,
+        parent: data.parent,
         secrets: null,
         traceparent: null,
       },
@@ -167,6 +176,7 @@ export function createMemoryStore(now: () => number): MemoryStore {
     run.state = decided.state;
     run.dispatch = dispatch;
     run.events.push(...structuredClone(decided.events));
+    for (const child of decided.started) bear(child.runId, { ...child.created, number: runs.size + 1 });
     if (decided.events.length > 0) for (const listener of [...listeners]) listener(run, decided.events);
     return {
       state: structuredClone(decided.state),

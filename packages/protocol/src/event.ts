@@ -42,6 +42,7 @@ export const holdSchema = z
     by,
     since: z.string().describe('Since when, RFC 3339 UTC'),
     stopClock: z.boolean().describe('Deadlines of waits stand still while it is on'),
+    tree: z.boolean().optional().describe('Its child runs are held with it'),
   })
   .describe('A named reason not to go on');
 export type Hold = z.infer<typeof holdSchema>;
@@ -120,6 +121,7 @@ export const EVENT_DATA = {
       .object({ runId: z.string().describe('Parent run'), callId, waitId })
       .nullable()
       .describe('The run that delegated, or null'),
+    depth: z.number().int().optional().describe('How many runs are above it; absent: none'),
     forkedFrom: z
       .object({
         runId: z.string().describe('Original run'),
@@ -182,12 +184,14 @@ export const EVENT_DATA = {
   'hold.placed': z.object({
     hold: holdSchema,
     at: z.enum(['checkpoint', 'now']).describe('How it stops the step'),
+    parentSeq: z.number().int().optional().describe('Placed by the parent: seq in the parent’s log'),
   }),
   'hold.released': z.object({
     name: z.string().describe('Hold'),
     by,
     reason,
     granted: limitsSchema.optional().describe('budget: the limits from now on'),
+    parentSeq: z.number().int().optional().describe('Released by the parent: seq in the parent’s log'),
   }),
   'message.received': z.object({
     messageId: z.string().nullable().describe('The client’s own id, or null'),
@@ -321,8 +325,11 @@ export const EVENT_DATA = {
   'child.changed': z.object({
     childRunId: z.string().describe('Child run'),
     status: runStatusSchema,
-    openWaits: z.array(openWaitSchema).describe('Its open waits'),
+    openWaits: z.array(openWaitSchema).describe('Its open waits, and those of the runs below it'),
     childSeq: z.number().int().describe('Seq in the child’s log'),
+    treeStopped: z.boolean().optional().describe('It and the runs below it are paused or have ended'),
+    runs: z.number().int().optional().describe('Runs of its tree that have not ended'),
+    parentSeq: z.number().int().optional().describe('Last event of the parent that the child has acted on'),
   }),
   'child.finished': z.object({
     childRunId: z.string().describe('Child run'),

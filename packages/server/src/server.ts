@@ -14,9 +14,12 @@ import { drain } from './driver/drain.ts';
 import { ExecutorWatch } from './driver/executor-watch.ts';
 import { Executor } from './driver/executor.ts';
 import { Presence } from './driver/presence.ts';
+import { OutboxDelivery } from './driver/outbox-delivery.ts';
 import type { SegmentClock } from './driver/segment-ports.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Sweep } from './driver/sweep.ts';
+import { SYSTEM_CLOCK } from './driver/system-clock.ts';
+import { newChildRun } from './engine/child-run.ts';
 import type { CommitListener } from './engine/commit.ts';
 import type { Engine } from './engine/facade.ts';
 import { createForks } from './engine/fork.ts';
@@ -100,6 +103,7 @@ export class ListenError extends Error {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, target, logger } = options;
   const box = createSecretBox(Buffer.from(options.secretKey));
+  const reseal = (sealed: string, from: string, to: string): string => box.seal(box.open(sealed, from), to);
   const metrics = createMetrics({ process: true });
   const pool = new Pool(target, { part: 'reads', size: config.database.poolSize });
   const runs = createRunReads(pool);
@@ -141,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         const { runId, status, head, organizationId } = commit.state;
         hints.send([{ runId, status, head, openWaits: commit.state.waits.length, organizationId }]);
       },
+      sent: (runIds) => delivery.deliver(runIds),
     },
     addJobs: (jobs) => queue.driveStatement(jobs),
     newId: newIdOf,
@@ -153,6 +158,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onError: (error, what) => logger.error({ err: error }, what),
   });
 
+  const delivery = new OutboxDelivery({ committer, reads: sweepReads, logger });
   const guardedFetch = createGuardedFetch({
     allow: config.tools.allowPrivateAddresses,
     maxBytes: 10 * 1024 * 1024,
@@ -174,6 +180,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     snapshots,
     runs,
     blobs,
+    newChildRun: (delegation) => newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation),
     models,
     openToolbox: ({ definition, secrets }) =>
       createToolbox({
@@ -224,6 +231,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     adoption,
     retention: createRetention(pool),
     perOrganization: config.running.organizationConcurrency,
+    deliver: (runIds) => delivery.deliver(runIds),
     logger,
     metrics,
   });
@@ -252,7 +260,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         copies: createForkCopies(pool),
         newRunId: () => v7(),
         newWaitId: () => newIdOf('wait_'),
-        reseal: (sealed, from, to) => box.seal(box.open(sealed, from), to),
+        reseal,
         now: () => new Date().toISOString(),
       }),
       async transcript(runId, query) {
@@ -264,7 +272,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
       },
     }),
-    waits: createWaitsFacade({ committer, reads: waits }),
+    waits: createWaitsFacade({ committer, reads: waits, runs }),
     events: createEventsFacade({ runs, events, tail, hints }),
     blobs: createBlobs(blobs),
     agents,
@@ -306,6 +314,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       logger,
       limitMs: config.running.drainMs,
     });
+    await delivery[Symbol.asyncDispose]();
     await committer.close();
     await presence[Symbol.asyncDispose]();
     await queue[Symbol.asyncDispose]();
@@ -328,21 +337,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };
 }
-
-const SYSTEM_CLOCK: SegmentClock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((done) => {
-      if (signal.aborted) return done();
-      const timer = setTimeout(end, ms);
-      function end(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        done();
-      }
-      signal.addEventListener('abort', end, { once: true });
-    }),
-};
 
 function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');

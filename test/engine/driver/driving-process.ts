@@ -117,6 +117,7 @@ export async function startProcess(options: ProcessOptions): Promise<DrivingProc
     adoption: { adoptAbandoned: () => Promise.resolve(0) },
     retention: createRetention(pool),
     perOrganization,
+    deliver: () => undefined,
     logger,
     metrics,
     graceMs,

@@ -186,14 +186,52 @@ describe('a tool that waits', () => {
     expect(run.state.status).toBe('succeeded');
   });
 
-  it('says that it cannot delegate yet', async () => {
+  it('delegates: the child run is created in the commit that opens the wait for it', async () => {
     const world = worldOf(
-      [{ tool: 'delegate', args: { task: 'x' } }],
+      [{ tool: 'delegate', args: { input: 'Do it.', title: 'A part' } }],
       [{ name: 'delegate', type: 'builtin' }],
     );
-    const run = world.start();
+    const run = world.start({ limits: { maxTurns: 5 } });
     await world.drive(run);
-    expect(results(world)).toEqual(['delegate is not supported yet']);
+    expect(run.state.status).toBe('waiting');
+    expect(
+      world
+        .types(run)
+        .filter((type) => type !== 'message.delta')
+        .slice(-4),
+    ).toEqual(['message.completed', 'wait.opened', 'child.started', 'run.waiting']);
+    const [wait] = run.state.waits;
+    const child = world.store.get(wait?.childRunId ?? '');
+    expect(child.state).toMatchObject({ parentId: run.state.runId, depth: 1, limits: { maxTurns: 4 } });
+    expect(child.events[0]?.data).toMatchObject({
+      parent: { runId: run.state.runId, callId: wait?.callId, waitId: wait?.id },
+      input: 'Do it.',
+      title: 'A part',
+      by: ANNA,
+    });
+  });
+
+  it.each([
+    ['to an agent that is not there', { input: 'x', agent: 'agent_none' }, {}, 'There is no such agent'],
+    [
+      'with a tool that it does not have',
+      { input: 'x', agent: { tools: ['pay'] } },
+      {},
+      'pay is none of the tools of this run',
+    ],
+    [
+      'with a request that the model defines itself',
+      { input: 'x', agent: { tools: [{ type: 'http', name: 'pay', http: { url: 'http://a/' } }] } },
+      {},
+      'pay: an inline agent may name tools of this run, or define client and builtin ones',
+    ],
+    ['too deep', { input: 'x' }, { depth: 8 }, 'runs delegate at most 8 deep; do the task yourself'],
+  ])('cannot delegate %s', async (_what, args, created, problem) => {
+    const world = worldOf([{ tool: 'delegate', args }], [{ name: 'delegate', type: 'builtin' }]);
+    const run = world.start({}, created);
+    await world.drive(run);
+    expect(results(world)).toEqual([problem]);
+    expect(run.state.children).toBeUndefined();
   });
 
   it('expires by its ladder, and the model goes on', async () => {

@@ -142,6 +142,8 @@ function isEffect(command: Command, event: RunEvent): boolean {
       return event.type === 'tool.failed' && event.data.callId === command.callId;
     case 'openWaits':
       return event.type === 'wait.opened' && command.waits.some((wait) => wait.id === event.data.id);
+    case 'delegate':
+      return event.type === 'wait.opened' && command.wait.id === event.data.id;
     case 'finish':
       return event.type === 'run.succeeded';
     case 'fail':

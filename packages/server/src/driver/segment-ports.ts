@@ -1,7 +1,9 @@
 import type { RunEvent, TokenUsage } from '@fermata/protocol';
 import type { Models } from '../agent/models/models.ts';
 import type { Toolbox } from '../agent/tools/toolbox.ts';
+import type { Delegation } from '../engine/child-run.ts';
 import type { CommitPort } from '../engine/commit.ts';
+import type { NewRun } from '../engine/new-run.ts';
 import type { BlobStore, EventReads, RunDefinition, RunReads, SnapshotStore } from '../engine/ports.ts';
 import type { RunState } from '../engine/state.ts';
 
@@ -45,6 +47,8 @@ export interface SegmentDeps {
   snapshots: SnapshotStore;
   runs: Pick<RunReads, 'definition'>;
   blobs: BlobStore;
+  /** The run that a call of `delegate` asks for. Throws `EngineError` with a message for the model. */
+  newChildRun(delegation: Delegation): Promise<NewRun>;
   models: Models;
   /** The tools of the run's agent, for one segment; disposed at its end. */
   openToolbox(run: { definition: RunDefinition; secrets: Readonly<Record<string, string>> }): Toolbox;

@@ -4,6 +4,7 @@ import {
   type EventData,
   type EventOf,
   type Json,
+  type Run,
   type RunAgent,
   type RunEvent,
   type Tool,
@@ -19,7 +20,8 @@ import { resolvedTool, type ResolvedTool } from '../agent/tools/resolved-tool.ts
 import type { ToolOutcome } from '../agent/tools/tool-outcome.ts';
 import type { ToolCall } from '../agent/tools/toolbox.ts';
 import type { Command, Commands } from '../engine/commands.ts';
-import { Fenced } from '../engine/errors.ts';
+import { newChildRun } from '../engine/child-run.ts';
+import { EngineError, Fenced } from '../engine/errors.ts';
 import { createSegmentRunner } from './segment.ts';
 import { createTestClock, type TestClock } from './segment-clock.fixture.ts';
 import type { ClaimedRun, SegmentDeps } from './segment-ports.ts';
@@ -67,6 +69,9 @@ export interface TestSegment {
   kill(): void;
 }
 
+/** Of a parent only this much is asked. */
+const childless = { createdBy: ANNA, origin: 'native', missionId: null } as unknown as Run;
+
 export interface TestWorldOptions {
   model: ModelScript;
   tools?: TestTool[];
@@ -104,6 +109,16 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
     snapshots: store.snapshots,
     runs: store.runs,
     blobs: store.blobs,
+    newChildRun: (delegation) =>
+      newChildRun(
+        {
+          runs: { byId: async () => childless },
+          agents: { get: () => Promise.reject(new EngineError('not_found', 'There is no such agent')) },
+          newRunId: () => randomUUID(),
+          reseal: (sealed) => sealed,
+        },
+        delegation,
+      ),
     models: {
       resolve: (name) =>
         name.startsWith('script/')

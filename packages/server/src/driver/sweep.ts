@@ -1,6 +1,6 @@
 import { systemActor } from '@fermata/protocol';
 import type { CommitPort, CommitTarget } from '../engine/commit.ts';
-import type { DispatchRow, PendingOutbox, Retention, SweepReads } from '../engine/ports.ts';
+import type { DispatchRow, Retention, SweepReads } from '../engine/ports.ts';
 import type { Logger } from '../observe/log.ts';
 import type { ClaimSource, Metrics } from '../observe/metrics.ts';
 import type { Adoption } from './adopt.ts';
@@ -12,13 +12,13 @@ import { Loop } from './sweep-loop.ts';
 export interface SweepOptions {
   executor: Executor;
   committer: CommitPort;
-  reads: Omit<SweepReads, 'claimedBy' | 'abandoned'>;
+  reads: Omit<SweepReads, 'claimedBy' | 'abandoned' | 'outboxOf'>;
   adoption: Pick<Adoption, 'adoptAbandoned'>;
   retention: Retention;
   /** Runs of one organization that may be driven at the same time; null: as many as there is room for. */
   perOrganization: number | null;
-  /** Applies a command that one run's commit left for another, and deletes it with it. */
-  deliver?: (row: PendingOutbox) => Promise<void>;
+  /** Begins to apply what commits on other runs have left for these. */
+  deliver: (runIds: readonly string[]) => void;
   logger: Logger;
   metrics: Metrics;
   /** 1 s unless given. */
@@ -31,6 +31,8 @@ export interface SweepOptions {
 
 const BY = systemActor('sweep');
 const LIMIT = 500;
+/** How long the process that left something for another run has to apply it itself. */
+const OUTBOX_GRACE_MS = 500;
 /** Between two rounds that deadlines have called for, ms: clocks differ, and a round must not become a spin. */
 const SHORTEST_MS = 25;
 const CLOCK_DIFFERENCE_MS = 250;
@@ -164,11 +166,10 @@ export class Sweep implements AsyncDisposable {
   }
 
   async #deliverOutbox(): Promise<void> {
-    const { deliver, reads, graceMs = 5000 } = this.#options;
-    if (deliver === undefined) return;
-    const rows = await reads.undelivered(graceMs, LIMIT);
-    for (const row of rows) await deliver(row);
-    this.#options.metrics.swept('outbox', rows.length);
+    const { deliver, reads, metrics } = this.#options;
+    const rows = await reads.undelivered(OUTBOX_GRACE_MS, LIMIT);
+    if (rows.length > 0) deliver([...new Set(rows.map((row) => row.runId))]);
+    metrics.swept('outbox', rows.length);
   }
 
   async #commitAll<R extends { runId: string }>(

@@ -43,8 +43,13 @@ export function waitOfCall(call: ExactCall, tool: ResolvedTool, nowMs: number): 
     case 'sleep_until':
       return timerWait(call, nowMs);
     default:
-      return { ok: false, message: `${tool.name} is not supported yet` };
+      return { ok: false, message: `${tool.name} is not supported` };
   }
+}
+
+/** Waits for a child run, which is still to be named. */
+export function childWait(call: ExactCall, tool: ResolvedTool, nowMs: number): WaitBody {
+  return { ...callWait(call, 'run', 'Waits for a child run.'), ...ladderOf(tool, nowMs) };
 }
 
 function inputWait(call: ExactCall, tool: ResolvedTool, nowMs: number): WaitDraft {

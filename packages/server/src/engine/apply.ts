@@ -1,5 +1,13 @@
 import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
-import { initialState, isOrphaned, liveStatus, type CallState, type RunState } from './state.ts';
+import { applyChild, forgetChildren, noteHold, noteReopening } from './apply-tree.ts';
+import {
+  initialState,
+  isOrphaned,
+  liveStatus,
+  type CallState,
+  type RunState,
+  type WaitState,
+} from './state.ts';
 
 /**
  * One event onto the state. The same function serves `commit()` and the fold, so that the projection is the fold
@@ -81,6 +89,7 @@ function applyData(
         state,
         isOn ? holds.map((other) => (other.name === hold.name ? hold : other)) : [...holds, hold],
       );
+      noteHold(state, event);
       return;
     }
     case 'hold.released':
@@ -89,6 +98,7 @@ function applyData(
         state,
         state.holds.filter((hold) => hold.name !== event.data.name),
       );
+      noteHold(state, event);
       return;
     case 'message.received':
       // Whoever drives an external run reads its log; here the message would never be taken in.
@@ -163,8 +173,7 @@ function applyData(
       const { waitId, callId } = event.data;
       const wait = state.waits.find((open) => open.id === waitId);
       const call = callId === null ? undefined : callOf(state, callId);
-      // That nobody answers does not take the doubt away.
-      if (call !== undefined) call.state = wait?.kind === 'in_doubt' ? 'in_doubt' : 'cancelled';
+      if (call !== undefined) call.state = stateWithout(wait);
       closeWait(state, waitId);
       return;
     }
@@ -175,6 +184,7 @@ function applyData(
       state.steps = [];
       if (event.type === 'segment.returned' && event.data.reason === 'forked') {
         for (const call of state.calls) if (isOrphaned(state, call)) call.state = 'ready';
+        forgetChildren(state);
       }
       return;
     case 'usage.recorded':
@@ -185,12 +195,14 @@ function applyData(
       if (wait !== undefined) wait.snoozedUntil = event.data.until;
       return;
     }
-    case 'message.delta':
-    case 'tool.output':
     case 'tree.paused':
     case 'child.started':
     case 'child.changed':
     case 'child.finished':
+      applyChild(state, event);
+      return;
+    case 'message.delta':
+    case 'tool.output':
     case 'plan.created':
     case 'plan.steps_added':
     case 'plan.step_updated':
@@ -208,6 +220,7 @@ function end(state: RunState, at: string, status: RunStatus): RunStatus {
 function reopen(state: RunState, event: EventOf<'run.reopened'>): void {
   state.finishedAt = null;
   state.holds = [];
+  noteReopening(state);
   state.base = {
     turns: state.usage.turns,
     tokens: state.usage.inputTokens + state.usage.outputTokens,
@@ -322,6 +335,13 @@ function resolveWait(state: RunState, event: EventOf<'wait.resolved'>): void {
     }
   }
   closeWait(state, waitId);
+}
+
+/** What a call is whose wait was closed without an answer. */
+function stateWithout(wait: WaitState | undefined): CallState['state'] {
+  // That nobody answers does not take the doubt away. A child is cancelled with its wait: another may be started.
+  if (wait?.kind === 'in_doubt') return 'in_doubt';
+  return wait?.kind === 'run' ? 'ready' : 'cancelled';
 }
 
 function closeWait(state: RunState, waitId: string): void {

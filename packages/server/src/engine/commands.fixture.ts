@@ -1,4 +1,11 @@
-import { type Actor, type AnswerBody, systemActor, type TokenUsage, type WaitBody } from '@fermata/protocol';
+import {
+  type Actor,
+  type AnswerBody,
+  type EventData,
+  systemActor,
+  type TokenUsage,
+  type WaitBody,
+} from '@fermata/protocol';
 import type { Command, CommandOf } from './commands.ts';
 import { callDigest } from './digest.ts';
 import type { RunState } from './state.ts';
@@ -168,4 +175,43 @@ export function waitBody(id: string, kind: WaitBody['kind'], over: Partial<WaitB
 }
 export function openWaits(...waits: WaitBody[]): CommandOf<'openWaits'> {
   return { type: 'openWaits', waits };
+}
+
+/** A call of `delegate`, whose child run is `child`. */
+export function delegation(callId: string, waitId = 'wd'): CommandOf<'delegate'> {
+  const parent = { runId: 'parent', callId, waitId };
+  return {
+    type: 'delegate',
+    wait: waitBody(waitId, 'run', { callId }),
+    child: { runId: 'child', created: childBody({ parent }), secrets: null },
+  };
+}
+
+/** `run.created` of a child run, without its number. */
+export function childBody(over: Partial<EventData<'run.created'>>): Omit<EventData<'run.created'>, 'number'> {
+  return {
+    organizationId: 1,
+    by: ANNA,
+    key: null,
+    mode: 'managed',
+    kind: 'agent',
+    origin: 'native',
+    agent: null,
+    flow: null,
+    title: null,
+    sessionId: null,
+    missionId: null,
+    parent: null,
+    depth: 1,
+    forkedFrom: null,
+    input: 'hello',
+    limits: {},
+    onLimit: 'pause',
+    onProviderFailure: 'fail',
+    metadata: {},
+    face: null,
+    startAt: null,
+    traceparent: null,
+    ...over,
+  };
 }

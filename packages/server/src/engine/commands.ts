@@ -15,10 +15,19 @@ import type {
   WaitBody,
 } from '@fermata/protocol';
 import type { CountingLimit } from '@fermata/protocol';
+import type { NewRun } from './new-run.ts';
 
 /** Every command on one existing run. The first group comes from outside, the second from the driver. */
 export interface Commands {
-  pause: { by: Actor; reason: string | null; hold: string; at: 'checkpoint' | 'now'; stopClock: boolean };
+  pause: {
+    by: Actor;
+    reason: string | null;
+    hold: string;
+    at: 'checkpoint' | 'now';
+    stopClock: boolean;
+    /** The child runs are held too, unless this is false. */
+    tree?: boolean;
+  };
   /** `hold: null` releases operator, provider and budget. `limits` raise what a budget hold ran into. */
   resume: {
     by: Actor;
@@ -107,6 +116,8 @@ export interface Commands {
   completeCall: { callId: string; output: Json };
   failCall: { callId: string; error: RunError };
   openWaits: { waits: WaitBody[] };
+  /** A wait for a child run, which this very commit creates. */
+  delegate: { wait: WaitBody; child: NewRun };
   finish: { output: Json | null };
   /** The run fails for a reason that only the driver can know (`provider_not_configured`, `tool_failed`, …). */
   fail: { error: RunError };
@@ -118,6 +129,17 @@ export interface Commands {
   lateOutcome: { callId: string; tool: string; outcome: { output: Json } | { error: RunError } };
   /** A fork that has just been copied: nothing is in flight, holds are released, open waits get new ids. */
   branch: { by: Actor; reason: string | null; waits: { replaces: string; body: WaitBody }[] };
+  /** What a run asks of the runs below it. `parentSeq`: in the log of the parent, which asks in order. */
+  treeHold: {
+    by: Actor;
+    reason: string | null;
+    at: 'checkpoint' | 'now';
+    stopClock: boolean;
+    parentSeq: number;
+  };
+  treeRelease: { by: Actor; reason: string | null; parentSeq: number };
+  treeCancel: { by: Actor; reason: string };
+  /** What a run tells its parent. */
   childChanged: EventData<'child.changed'>;
   childFinished: EventData<'child.finished'>;
 }

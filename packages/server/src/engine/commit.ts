@@ -1,19 +1,10 @@
-import type { EventData, Run, RunEvent, Wait } from '@fermata/protocol';
+import type { Run, RunEvent, Wait } from '@fermata/protocol';
 import type { Command } from './commands.ts';
 import type { Decision } from './deciders/refuse.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Idempotency } from './caller.ts';
+import type { NewRun } from './new-run.ts';
 import type { RunState } from './state.ts';
-
-/** Everything of a new run but what the commit itself gives it: its number. */
-export interface NewRun {
-  runId: string;
-  created: Omit<EventData<'run.created'>, 'number'>;
-  /** Sealed box, or null. */
-  secrets: string | null;
-  /** Copied log of a fork: the run is born with it, after its own `run.created`. */
-  copied?: { fromRunId: string; throughSeq: number };
-}
 
 /** One commit on one run: a new one, or commands on an existing one, all or none. */
 export type CommitRequest = CommitTarget & {
@@ -41,6 +32,11 @@ export type CommitTarget =
       take?: { executorId: string; claim: string; epoch: number | null };
       /** The sweep's view of the run: `Fenced` when it has moved on since. */
       expect?: { epoch: number; claim: string | null };
+      /**
+       * The outbox row that the commands come from: deleted with them, and when they are refused. A row that is gone
+       * has been applied, and the commands do nothing.
+       */
+      outboxId?: number;
     };
 
 export interface CommitResult {
@@ -80,6 +76,8 @@ export interface CommitListener {
     claim: string;
     state: RunState;
   }): void;
+  /** The commit is durable, and has left commands for these runs in the outbox. */
+  sent?(runIds: readonly string[]): void;
   /** The commit is durable. In order of seq for one run. */
   committed(commit: { state: RunState; events: readonly RunEvent[]; dispatch: Dispatch }): void;
 }

@@ -1,9 +1,12 @@
 import type { RunEvent } from '@fermata/protocol';
 import type { Command, CommandType, DecisionFacts } from './commands.ts';
 import { settle } from './deciders/settle.ts';
+import { settleTree, treeBefore } from './deciders/tree.ts';
 import type { Decision } from './deciders/refuse.ts';
 import { createDraft, type Draft } from './draft.ts';
 import { LIFECYCLE, type Decider } from './lifecycle.ts';
+import type { NewRun } from './new-run.ts';
+import type { Sent } from './outbox.ts';
 import { copyState, type RunState } from './state.ts';
 
 export interface Decided {
@@ -11,6 +14,10 @@ export interface Decided {
   events: RunEvent[];
   /** One per command, in order. */
   decisions: Decision[];
+  /** What the deciders leave for other runs. */
+  sent: Sent[];
+  /** Child runs to be created in the same commit. */
+  started: NewRun[];
 }
 
 /**
@@ -25,11 +32,14 @@ export function decide(
 ): Decided {
   const draft = createDraft(copyState(state), now, facts);
   const decisions = commands.map((command) => {
+    const before = treeBefore(draft);
     const decision = decideOne(draft, command);
     settle(draft);
+    settleTree(draft, before);
     return decision;
   });
-  return { state: draft.state, events: draft.events, decisions };
+  const { state: after, events, sent, started } = draft;
+  return { state: after, events, decisions, sent, started };
 }
 
 function decideOne<C extends CommandType>(draft: Draft, command: { type: C } & Command): Decision {

@@ -2,6 +2,8 @@ import { EVENT_VERSION, type NewEvent, type RunEvent } from '@fermata/protocol';
 import { apply } from './apply.ts';
 import type { DecisionFacts } from './commands.ts';
 import { learn } from './facts.ts';
+import type { NewRun } from './new-run.ts';
+import type { Sent, SentCommand } from './outbox.ts';
 import type { RunState } from './state.ts';
 
 /**
@@ -16,6 +18,11 @@ export interface Draft {
   /** As of the last event that was emitted. */
   facts: DecisionFacts;
   emit(event: NewEvent): RunEvent;
+  /** Left for other runs. */
+  readonly sent: Sent[];
+  send(runId: string, command: SentCommand): void;
+  /** Child runs that are created in the same commit. */
+  readonly started: NewRun[];
 }
 
 /** `state` is changed in place: give a copy of what must survive a refusal. */
@@ -27,6 +34,9 @@ export function createDraft(state: RunState, now: string, facts: DecisionFacts):
     events,
     now: at,
     facts,
+    sent: [],
+    started: [],
+    send: (runId, command) => void draft.sent.push({ runId, senderSeq: draft.state.head, command }),
     emit(event) {
       const placed = {
         runId: state.runId,

@@ -17,7 +17,7 @@ export interface SavedAgent extends AgentFields {
 
 export interface AgentsFacade {
   list(caller: Caller, query: PageQuery & { q?: string | undefined }): Promise<Page<SavedAgent>>;
-  get(caller: Caller, agentId: string, version?: number): Promise<SavedAgent>;
+  get(caller: Pick<Caller, 'organizationId'>, agentId: string, version?: number): Promise<SavedAgent>;
   create(
     caller: Caller,
     fields: AgentFields & { name: string },

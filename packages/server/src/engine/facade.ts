@@ -222,7 +222,9 @@ export interface WaitsFacade {
     answer: AnswerBody,
     options?: CommandOptions,
   ): Promise<Changed & { wait: Wait }>;
-  /** By call id; may come before the wait opens (then `wait` is null). */
+  /** The run of a call: the given one, or the one below it whose number the call id carries. */
+  runOfCall(caller: Caller, runId: string, callId: string): Promise<string>;
+  /** By call id, of the run or of one below it; may come before the wait opens (then `wait` is null). */
   answerCall(
     caller: Caller,
     runId: string,

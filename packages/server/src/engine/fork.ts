@@ -8,10 +8,11 @@ import {
 } from '@fermata/protocol';
 import { apply } from './apply.ts';
 import type { Command } from './commands.ts';
-import type { CommitPort, CommitResult, NewRun } from './commit.ts';
+import type { CommitPort, CommitResult } from './commit.ts';
 import { decide } from './decide.ts';
 import { EngineError } from './errors.ts';
 import type { AddressedAnswer, RunsFacade } from './facade.ts';
+import type { NewRun } from './new-run.ts';
 import type { EventReads, RunReads } from './ports.ts';
 import { answerCommand, commitOptions, messageCommand, runOf } from './run-commands.ts';
 import type { RunState } from './state.ts';
@@ -81,8 +82,10 @@ export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
               name: request.agent.name ?? base.name,
               model: request.agent.model ?? base.model,
             };
+      // A fork has no run above it.
+      const { depth: _depth, ...asCreated } = first.data;
       const created: NewRun['created'] = {
-        ...first.data,
+        ...asCreated,
         by: caller.actor,
         origin: caller.via,
         key: null,
@@ -159,6 +162,7 @@ const HOLD: Command = {
   hold: 'policy',
   at: 'now',
   stopClock: true,
+  tree: false,
 };
 
 const NO_FACTS = {
@@ -246,5 +250,6 @@ function foldCopy(log: readonly RunEvent[], through: number, created: RunEvent, 
   state.head = through;
   if (isTerminal(state.status))
     throw new EngineError('invalid_request', 'the run has ended there; fork it earlier');
-  return { state, waits: state.waits.flatMap((wait) => bodies.get(wait.id) ?? []) };
+  const kept = state.waits.filter((wait) => wait.kind !== 'run');
+  return { state, waits: kept.flatMap((wait) => bodies.get(wait.id) ?? []) };
 }

@@ -316,7 +316,6 @@ const NOT_HERE: ReadonlySet<string> = new Set([
   'tool.output',
   'wait.escalated',
   'tree.paused',
-  'child.started',
   'plan.created',
   'plan.steps_added',
   'plan.step_updated',

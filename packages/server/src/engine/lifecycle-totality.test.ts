@@ -7,6 +7,7 @@ import {
   cancel,
   completeCall,
   completeTurn,
+  delegation,
   exhaust,
   expire,
   failCall,
@@ -125,6 +126,13 @@ const SAMPLES: Record<CommandType, (run: TestRun) => Command[]> = {
     { type: 'branch', by: ANNA, reason: null, waits: [] },
     { type: 'branch', by: ANNA, reason: null, waits: [{ replaces: 'w1', body: waitBody('w9', 'input') }] },
   ],
+  delegate: () => [delegation(call(1)), delegation('nowhere')],
+  treeHold: () => [
+    { type: 'treeHold', by: ANNA, reason: null, at: 'now', stopClock: true, parentSeq: 7 },
+    { type: 'treeHold', by: ANNA, reason: null, at: 'checkpoint', stopClock: false, parentSeq: 0 },
+  ],
+  treeRelease: () => [{ type: 'treeRelease', by: ANNA, reason: null, parentSeq: 9 }],
+  treeCancel: () => [{ type: 'treeCancel', by: ANNA, reason: 'parent_cancelled' }],
   childChanged: () => [
     { type: 'childChanged', childRunId: 'child', status: 'running', openWaits: [], childSeq: 2 },
   ],

@@ -7,6 +7,7 @@ import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
 import { message, messageEnded, messageWaiting } from './deciders/messages.ts';
 import { UNCHANGED, refuseTransition, stale, type Decision } from './deciders/refuse.ts';
+import * as tree from './deciders/tree.ts';
 import * as upkeep from './deciders/upkeep.ts';
 import type { Draft } from './draft.ts';
 
@@ -82,8 +83,11 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   exhaust: row(upkeep.exhaust, unchanged),
   branch: row(branch, upkeep.late),
   lateOutcome: row(upkeep.lateOutcome, upkeep.lateOutcome),
-  childChanged: row(upkeep.childChanged, upkeep.childChanged),
-  childFinished: row(upkeep.childFinished, upkeep.childFinished),
+  treeHold: row(tree.treeHold, unchanged),
+  treeRelease: row(tree.treeRelease, unchanged),
+  treeCancel: row(tree.treeCancel, unchanged),
+  childChanged: row(tree.childChanged, tree.childChanged),
+  childFinished: row(tree.childFinished, tree.childFinished),
 
   claim: step(driving.claim, 'queued', 'running', 'pausing'),
   startTurn: step(driving.startTurn, 'running'),
@@ -94,6 +98,7 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   completeCall: step(driving.completeCall, 'running', 'pausing'),
   failCall: step(driving.failCall, 'running', 'pausing'),
   openWaits: step(driving.openWaits, 'running', 'pausing'),
+  delegate: step(tree.delegate, 'running', 'pausing'),
   finish: step(driving.finish, 'running'),
   fail: step(driving.failByDriver, 'queued', 'running', 'pausing', 'paused', 'waiting'),
   giveBack: row(driving.giveBack, late),

@@ -239,6 +239,8 @@ export interface SweepReads {
   pastDeadline(limit: number): Promise<DispatchRow[]>;
   /** Outbox rows older than `graceMs` that nobody has applied, in order. */
   undelivered(graceMs: number, limit: number): Promise<PendingOutbox[]>;
+  /** What was left for these runs, in the order in which it is to be applied on each of them. */
+  outboxOf(runIds: readonly string[], limit: number): Promise<PendingOutbox[]>;
   /** When the next deadline of a wait or run is due after now, or null: lets a sweep sleep shorter than a second. */
   nextDeadline(): Promise<string | null>;
 }

@@ -6,6 +6,7 @@ import {
   answer,
   BEN,
   cancel,
+  childBody,
   completeCall,
   completeTurn,
   DIGEST,
@@ -69,6 +70,7 @@ const ACTS = [
   'adopt',
   'late',
   'child',
+  'parent',
 ] as const;
 export type Act = (typeof ACTS)[number];
 
@@ -249,10 +251,31 @@ export function commandsOf(run: TestRun, { act, a, b, c }: Op): Command[] {
       return [adopt(pick(a, 'dead', 'orphaned'))];
     case 'late':
       return [lateOutcome(callId, pick(b, { output: 'late' }, { error: { code: 'x', message: 'y' } }))];
+    case 'parent': {
+      const parentSeq = pick(a, state.head, 3, state.head + 1);
+      if (b % 2 === 0) return [{ type: 'treeRelease', by, reason: null, parentSeq }];
+      return [
+        {
+          type: 'treeHold',
+          by,
+          reason: 'r',
+          at: pick(c, 'checkpoint', 'now'),
+          stopClock: a % 2 > 0,
+          parentSeq,
+        },
+      ];
+    }
     case 'child': {
-      const childRunId = 'child';
-      if (b % 2 === 0)
-        return [{ type: 'childChanged', childRunId, status: 'waiting', openWaits: [], childSeq: a }];
+      const childRunId = pick(a, ...(state.children ?? []).map((child) => child.runId), 'child');
+      if (b % 3 === 0) {
+        const treeStopped = c % 2 === 0;
+        const status = treeStopped ? 'paused' : 'waiting';
+        const childSeq = state.head + a;
+        const parentSeq = pick(c, 0, state.head);
+        return [
+          { type: 'childChanged', childRunId, status, openWaits: [], childSeq, treeStopped, parentSeq },
+        ];
+      }
       const status = pick(c, 'succeeded' as const, 'failed' as const);
       return [{ type: 'childFinished', childRunId, status, output: 'o', error: null, childSeq: a }];
     }
@@ -293,7 +316,11 @@ function openWaitCommand(
   const soon = at(run.seconds + 20);
   const deadlineAt = kind === 'timer' ? soon : pick(c, null, soon, at(run.seconds + 100));
   const onExpire = pick<'continue' | 'fail'>(c, 'continue', 'continue', 'continue', 'fail');
-  return openWaits(waitBody(`w${run.state.head}`, kind, { callId, deadlineAt, onExpire }));
+  const body = waitBody(`w${run.state.head}`, kind, { callId, deadlineAt, onExpire });
+  if (kind !== 'run' || c % 4 === 0) return openWaits(body);
+  const runId = `child-${run.state.head}`;
+  const child = { runId, created: childBody({}), secrets: null };
+  return { type: 'delegate', wait: { ...body, childRunId: runId }, child };
 }
 
 function turnCommands(run: TestRun, a: number, b: number, c: number): Command[] {

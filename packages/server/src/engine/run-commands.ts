@@ -52,11 +52,11 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
     },
 
     pause(caller, runId, request, options) {
-      const { reason = null, hold = 'operator', at = 'checkpoint', stopClock = true } = request;
+      const { reason = null, hold = 'operator', at = 'checkpoint', stopClock = true, tree = true } = request;
       return command(
         caller,
         runId,
-        [{ type: 'pause', by: caller.actor, reason, hold, at, stopClock }],
+        [{ type: 'pause', by: caller.actor, reason, hold, at, stopClock, tree }],
         options,
       );
     },

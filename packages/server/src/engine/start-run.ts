@@ -1,7 +1,7 @@
 import type { AgentFields, RunAgent } from '@fermata/protocol';
 import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
-import type { NewRun } from './commit.ts';
+import type { NewRun } from './new-run.ts';
 import { EngineError } from './errors.ts';
 import type { Caller } from './caller.ts';
 import type { StartRun } from './facade.ts';

@@ -5,6 +5,7 @@ import type {
   Hold,
   Limits,
   OnLimit,
+  OpenWait,
   RunMode,
   RunStatus,
   Usage,
@@ -21,6 +22,16 @@ export interface RunState {
   number: number;
   mode: RunMode;
   parentId: string | null;
+  /** How many runs are above it. Absent: none. */
+  depth?: number;
+  /** Child runs that have not ended, as their reports say. Absent: there never was one. */
+  children?: readonly ChildState[];
+  /** While a hold is on that holds the child runs too. */
+  treeHold?: TreeHold;
+  /** What the parent has done about its hold `parent`. Absent: nothing yet. */
+  byParent?: { seq: number; held: boolean };
+  /** It was reopened after its parent had its result: from then on it goes its own way. */
+  leftTree?: boolean;
   status: RunStatus;
   statusSince: string;
   /** Last seq of the log. */
@@ -94,6 +105,31 @@ export interface EarlyMark {
   attempt: number;
 }
 
+/** A child run as its parent knows it. */
+export interface ChildState {
+  runId: string;
+  status: RunStatus;
+  /** Its own, and those of the runs below it. */
+  openWaits: OpenWait[];
+  /** Seq in the child's log of what it told last; what is older comes too late. */
+  seq: number;
+  /** It and the runs below it are paused or have ended. */
+  stopped: boolean;
+  /** Last event of this log that it has acted on: what it says is of no use for a later pause. */
+  parentSeq: number;
+  /** Runs of its tree that have not ended. */
+  runs: number;
+}
+
+export interface TreeHold {
+  /** Event that placed the first of the holds. */
+  seq: number;
+  /** `tree.paused` has been logged. */
+  announced: boolean;
+  /** One of the holds aborts the steps in flight. */
+  now: boolean;
+}
+
 export interface WaitState {
   id: string;
   kind: WaitKind;
@@ -121,6 +157,7 @@ export function initialState(runId: string, at: string, created: EventData<'run.
     number: created.number,
     mode: created.mode,
     parentId: created.parent?.runId ?? null,
+    ...(created.depth === undefined ? {} : { depth: created.depth }),
     status: 'queued',
     statusSince: at,
     head: 1,

@@ -1,14 +1,7 @@
-import {
-  EVENT_VERSION,
-  MAX_EVENT_BYTES,
-  systemActor,
-  type Run,
-  type RunEvent,
-  type Wait,
-} from '@fermata/protocol';
+import type { Run, RunEvent, Wait } from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
 import type { DecisionFacts } from '../engine/commands.ts';
-import type { CommitListener, CommitRequest, CommitResult, NewRun } from '../engine/commit.ts';
+import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/deciders/refuse.ts';
 import {
@@ -18,10 +11,14 @@ import {
   type DispatchCause,
   type Offer,
 } from '../engine/dispatch.ts';
-import { EngineError, Fenced, ReplayedReply } from '../engine/errors.ts';
-import type { RunState } from '../engine/state.ts';
+import { EngineError, ReplayedReply } from '../engine/errors.ts';
+import type { NewRun } from '../engine/new-run.ts';
+import type { Sent } from '../engine/outbox.ts';
+import { copyState, type RunState } from '../engine/state.ts';
+import { reportToParent } from '../engine/tree.ts';
+import { causeOf, checkFence, sameDispatch, startOnClaim } from './committer-fence.ts';
 import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
-import { emptyWrites, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
+import { emptyWrites, placeEvent, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
 import { noteBlobs, projectEvents, type Working } from './committer-projection.ts';
 import { newRecord } from './new-record.ts';
 import { runFromRow, type RunRecordRow } from './run-row.ts';
@@ -38,6 +35,8 @@ export interface DecidedBatch {
   writes: BatchWrites;
   /** Claims that were offered in this batch, by run; those that did not last are withdrawn. */
   claims: { runId: string; claim: string }[];
+  /** Child runs that were created besides what the requests ask for. */
+  children: Pick<CommitResult, 'state' | 'dispatch' | 'events'>[];
 }
 
 export interface BatchOptions {
@@ -48,6 +47,8 @@ export interface BatchOptions {
   clock(databaseMs: number): number;
   /** The lane has waited for the rows: a run that was not found does not exist. */
   waited: ReadonlySet<string>;
+  /** Outbox rows of the requests that are there still. */
+  outbox: ReadonlySet<number>;
 }
 
 /** Decides a batch in order of arrival, each request in its own try. Pure but for the claims it reserves. */
@@ -58,11 +59,12 @@ export function decideBatch(
 ): DecidedBatch {
   const batch = new Batch(facts, options);
   const outcomes = requests.map((request) => batch.decide(request));
-  return { outcomes, writes: batch.finishWrites(), claims: batch.claims };
+  return { outcomes, writes: batch.finishWrites(), claims: batch.claims, children: batch.children };
 }
 
 class Batch {
   readonly claims: { runId: string; claim: string }[] = [];
+  readonly children: DecidedBatch['children'] = [];
   readonly #facts: BatchFacts;
   readonly #options: BatchOptions;
   readonly #writes: BatchWrites = emptyWrites();
@@ -87,8 +89,15 @@ class Batch {
       if (outcome.kind === 'done') this.#keepReply(request, outcome.result);
       return outcome;
     } catch (error) {
+      // Whatever is refused today is refused tomorrow: its receiver has gone on.
+      if (error instanceof EngineError) this.#noteDelivered(request);
       return { kind: 'refused', error: error instanceof Error ? error : new Error(String(error)) };
     }
+  }
+
+  #noteDelivered(request: CommitRequest): void {
+    if ('create' in request || request.outboxId === undefined) return;
+    this.#writes.delivered.push(request.outboxId);
   }
 
   /** The rows of runs as they are after the last request of the batch. */
@@ -138,6 +147,14 @@ class Batch {
         true,
       );
     }
+    const born = this.#bear(run);
+    this.#add(born);
+    const { state, dispatch, events, record } = born;
+    return this.#done(request, { state, dispatch, events, decisions: [], record, waits: [] }, false);
+  }
+
+  /** The first events of a new run. Nothing is written before `#add`. */
+  #bear(run: NewRun): NewbornRun {
     const number = this.#facts.numbers.shift();
     if (number === undefined) throw new Error('no number was drawn for a new run');
     const event: RunEvent = {
@@ -150,19 +167,21 @@ class Batch {
     };
     const state = apply(null, event);
     const { dispatch, job, claimed } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
+    const asCreated = copyState(state);
     const events = claimed ? [event, ...startOnClaim(state, this.#now)] : [event];
     const placed = events.map(placeEvent);
     const record = newRecord(run, number, this.#now);
+    return { run, number, asCreated, state, dispatch, job, events, placed, record };
+  }
+
+  #add({ run, number, asCreated, state, dispatch, job, events, placed, record }: NewbornRun): void {
+    const { key, organizationId } = run.created;
+    const { epoch, attempts } = dispatch;
     this.#writes.events.push(...placed);
     this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
-    if (job !== null)
-      this.#writes.jobs.push({
-        runId: run.runId,
-        epoch: dispatch.epoch,
-        attempts: dispatch.attempts,
-        runAt: job.runAt,
-      });
+    if (job !== null) this.#writes.jobs.push({ runId: run.runId, epoch, attempts, runAt: job.runAt });
     noteBlobs(this.#writes, organizationId, placed);
+    this.#leave(state.runId, [reportToParent(asCreated, state, events)]);
     this.#runs.set(run.runId, {
       organizationId,
       state,
@@ -173,8 +192,12 @@ class Batch {
       known: new Map(),
       changed: false,
     });
-    if (key !== null) this.#existing.set(slot, { runId: run.runId, state, dispatch });
-    return this.#done(request, { state, dispatch, events, decisions: [], record, waits: [] }, false);
+    if (key !== null) this.#existing.set(`${organizationId}:${key}`, { runId: run.runId, state, dispatch });
+  }
+
+  /** Commands for other runs. */
+  #leave(senderId: string, sent: readonly (Sent | null)[]): void {
+    for (const one of sent) if (one !== null) this.#writes.outbox.push({ ...one, senderId });
   }
 
   #command(request: Exclude<CommitRequest, { create: NewRun }>): Outcome {
@@ -187,6 +210,9 @@ class Batch {
     if (request.organizationId !== null && request.organizationId !== run.organizationId) {
       throw new EngineError('not_found', 'there is no such run');
     }
+    const { outboxId } = request;
+    if (outboxId !== undefined && (!this.#options.outbox.has(outboxId) || this.#isDelivered(outboxId)))
+      return this.#unchanged(request, run);
     checkFence(request, run);
     if (request.take !== undefined && this.#isFull(run.organizationId)) return this.#putOff(request, run);
     const decided = decide(run.state, request.commands, this.#now, this.#factsOf(run));
@@ -194,6 +220,10 @@ class Batch {
     const { dispatch, job, claimed } = this.#redispatch(run.dispatch, decided.state, decided.events, cause);
     if (claimed) decided.events.push(...startOnClaim(decided.state, this.#now));
     const placed = decided.events.map(placeEvent);
+    const children = decided.started.map((child) => this.#bear(child));
+    const report = reportToParent(run.state, decided.state, decided.events);
+    this.#leave(runId, [...decided.sent, report]);
+    this.#noteDelivered(request);
     run.state = decided.state;
     run.changed = run.changed || placed.length > 0 || !sameDispatch(run.dispatch, dispatch);
     run.dispatch = dispatch;
@@ -202,6 +232,10 @@ class Batch {
     this.#writes.events.push(...placed);
     projectEvents(this.#writes, run, placed);
     noteBlobs(this.#writes, run.organizationId, placed);
+    for (const child of children) {
+      this.#add(child);
+      this.children.push(child);
+    }
     const { state, events, decisions } = decided;
     const waits = this.#namedWaits(request, run);
     return this.#done(request, { state, dispatch, events, decisions, record: run.record, waits }, false);
@@ -272,8 +306,15 @@ class Batch {
   #putOff(request: CommitRequest, run: Working): Outcome {
     run.dispatch = { ...run.dispatch, dueAt: 'infinity' };
     run.changed = true;
-    const { state, dispatch, record } = run;
+    return this.#unchanged(request, run);
+  }
+
+  #unchanged(request: CommitRequest, { state, dispatch, record }: Working): Outcome {
     return this.#done(request, { state, dispatch, events: [], decisions: [], record, waits: [] }, false);
+  }
+
+  #isDelivered(outboxId: number): boolean {
+    return this.#writes.delivered.includes(outboxId);
   }
 
   #namedWaits(request: Exclude<CommitRequest, { create: NewRun }>, run: Working): Wait[] {
@@ -310,74 +351,17 @@ class Batch {
   }
 }
 
+interface NewbornRun {
+  run: NewRun;
+  number: number;
+  /** Before anybody claimed it. */
+  asCreated: RunState;
+  state: RunState;
+  dispatch: Dispatch;
+  job: { runAt: string } | null;
+  events: RunEvent[];
+  placed: PlacedEvent[];
+  record: RunRecordRow;
+}
+
 const NO_CAUSE: DispatchCause = { take: null, progressed: false, delayMs: 0 };
-
-/** The first claim starts the run, also when it is written in the commit that made the run due. */
-function startOnClaim(state: RunState, now: string): RunEvent[] {
-  if (state.startedAt !== null) return [];
-  const at = now > state.at ? now : state.at;
-  const { runId, head } = state;
-  const by = systemActor('driver');
-  const event: RunEvent = { runId, seq: head + 1, type: 'run.started', at, v: EVENT_VERSION, data: { by } };
-  apply(state, event);
-  return [event];
-}
-
-/** A segment, a claim or the sweep acts on what it has seen: what has moved on since refuses it. */
-function checkFence(
-  { segment, take, expect }: Exclude<CommitRequest, { create: NewRun }>,
-  run: Working,
-): void {
-  const { epoch, claim, dueAt } = run.dispatch;
-  if (segment !== undefined && (segment.epoch !== epoch || segment.claim !== claim)) {
-    throw new Fenced('the run has another segment, or none');
-  }
-  if (
-    take !== undefined &&
-    (claim !== null || dueAt === null || (take.epoch !== null && take.epoch !== epoch))
-  ) {
-    throw new Fenced('the run is claimed, not due, or of another epoch');
-  }
-  if (expect !== undefined && (expect.epoch !== epoch || expect.claim !== claim)) {
-    throw new Fenced('the run has moved on');
-  }
-}
-
-function causeOf({ commands, take, segment }: Exclude<CommitRequest, { create: NewRun }>): DispatchCause {
-  let progressed = false;
-  let delayMs = 0;
-  for (const command of commands) {
-    if (command.type === 'giveBack') delayMs = Math.max(delayMs, command.afterMs);
-    if (segment !== undefined && PROGRESS.has(command.type)) progressed = true;
-  }
-  return { take: take === undefined ? null : take, progressed, delayMs };
-}
-
-/** The commands by which a segment shows that it gets on: a step's outcome is committed. */
-const PROGRESS: ReadonlySet<string> = new Set([
-  'completeTurn',
-  'failTurn',
-  'completeCall',
-  'failCall',
-  'openWaits',
-  'finish',
-]);
-
-function sameDispatch(a: Dispatch, b: Dispatch): boolean {
-  return (
-    a.epoch === b.epoch &&
-    a.claim === b.claim &&
-    a.executorId === b.executorId &&
-    a.dueAt === b.dueAt &&
-    a.attempts === b.attempts
-  );
-}
-
-/** The event with its JSON text; one that is too large refuses its request, not the batch. */
-function placeEvent(event: RunEvent): PlacedEvent {
-  const json = JSON.stringify(event.data);
-  if (json.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(json) > MAX_EVENT_BYTES) {
-    throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
-  }
-  return { event, json };
-}

@@ -5,9 +5,10 @@ import type { RunState } from '../engine/state.ts';
 import type { RunEvent } from '@fermata/protocol';
 import { decideBatch, type DecidedBatch } from './committer-batch.ts';
 import { outcomeOf } from './committer-outcome.ts';
-import { lockKeys, needsOf, readFacts } from './committer-reads.ts';
+import { allSettledOrThrow, lockKeys, needsOf, readFacts } from './committer-reads.ts';
 import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
+import { presentOutbox } from './outbox.ts';
 import { Session } from './session.ts';
 import { asEngineError, codeOf, isConnectionError, type Sql } from './sql.ts';
 
@@ -182,12 +183,13 @@ export class CommitLane {
     try {
       const waited = this.#name === 'slow' ? await this.#waitForOldest(sql, batch) : NOBODY;
       const requests = batch.map((pending) => pending.request);
-      const facts = await readFacts(
-        sql,
-        needsOf(requests, this.#options.organizationConcurrency !== null),
-        waited.size === 0,
-      );
-      decided = decideBatch(requests, facts, { ...this.#options, waited });
+      const needs = needsOf(requests, this.#options.organizationConcurrency !== null);
+      // Sent one after the other without waiting: the second is a later statement than the locks of the first.
+      const [facts, outbox] = await allSettledOrThrow([
+        readFacts(sql, needs, waited.size === 0),
+        presentOutbox(sql, outboxIdsOf(requests)),
+      ] as const);
+      decided = decideBatch(requests, facts, { ...this.#options, waited, outbox });
       crashPoint('before-commit');
       await this.#write(sql, decided, facts.xid);
       crashPoint('after-commit');
@@ -248,9 +250,10 @@ export class CommitLane {
     return new Set([oldest.request.runId]);
   }
 
-  #settle(batch: readonly Pending[], { outcomes, claims }: DecidedBatch): void {
+  #settle(batch: readonly Pending[], { outcomes, claims, children, writes }: DecidedBatch): void {
     const { listener } = this.#options;
     const last = new Map<string, { state: RunState; dispatch: Dispatch; events: RunEvent[] }>();
+    for (const { state, dispatch, events } of children) last.set(state.runId, { state, dispatch, events });
     for (const outcome of outcomes) {
       if (outcome.kind !== 'done') continue;
       const { state, dispatch, events } = outcome.result;
@@ -270,6 +273,7 @@ export class CommitLane {
           state: run.state,
         });
     }
+    if (writes.outbox.length > 0) listener.sent?.(writes.outbox.map((row) => row.runId));
     batch.forEach((pending, index) => {
       const outcome = outcomes[index];
       if (outcome?.kind === 'done') pending.resolve(outcome.result);
@@ -295,6 +299,12 @@ export class CommitLane {
     }
     this.#queue.push(oldest);
   }
+}
+
+function outboxIdsOf(requests: readonly CommitRequest[]): number[] {
+  return requests.flatMap((request) =>
+    'create' in request || request.outboxId === undefined ? [] : [request.outboxId],
+  );
 }
 
 const NOBODY: ReadonlySet<string> = new Set();

@@ -111,6 +111,9 @@ function addCommandNeeds(
       case 'openWaits':
         earlyRunIds.add(runId);
         break;
+      case 'delegate':
+        needs.creates += 1;
+        break;
       case 'message':
         if (command.messageId !== null) needs.known.push({ runId, kind: 'message', key: command.messageId });
         break;

@@ -1,11 +1,13 @@
-import type { Resolution, RunEvent, Wait, WaitBody } from '@fermata/protocol';
-import type { NewRun } from '../engine/commit.ts';
+import { MAX_EVENT_BYTES, type Resolution, type RunEvent, type Wait, type WaitBody } from '@fermata/protocol';
+import type { NewRun } from '../engine/new-run.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
+import { EngineError } from '../engine/errors.ts';
 import type { RunRecord } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
 import { jsonArray, plainArray } from './array-literal.ts';
 import { allSettledOrThrow } from './committer-reads.ts';
 import { newRecord } from './new-record.ts';
+import { deleteOutbox, insertOutbox, type OutboxWrite } from './outbox.ts';
 import type { Fragment, Sql } from './sql.ts';
 import type { FixedWaitBody } from './waits.ts';
 
@@ -57,6 +59,19 @@ export interface BatchWrites {
   replies: { scope: string; fingerprint: string; status: number; body: string }[];
   jobs: { runId: string; epoch: number; attempts: number; runAt: string }[];
   blobs: { organizationId: number; digest: string; runId: string }[];
+  /** Left for other runs. */
+  outbox: OutboxWrite[];
+  /** Outbox rows that were applied, or refused. */
+  delivered: number[];
+}
+
+/** The event with its JSON text; one that is too large refuses its request, not the batch. */
+export function placeEvent(event: RunEvent): PlacedEvent {
+  const json = JSON.stringify(event.data);
+  if (json.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(json) > MAX_EVENT_BYTES) {
+    throw new EngineError('payload_too_large', `an event holds at most ${MAX_EVENT_BYTES} bytes`);
+  }
+  return { event, json };
 }
 
 export function emptyWrites(): BatchWrites {
@@ -74,6 +89,8 @@ export function emptyWrites(): BatchWrites {
     replies: [],
     jobs: [],
     blobs: [],
+    outbox: [],
+    delivered: [],
   };
 }
 
@@ -100,6 +117,8 @@ export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriv
   if (writes.keys.length > 0) statements.push(insertKeys(sql, writes.keys));
   if (writes.replies.length > 0) statements.push(insertReplies(sql, writes.replies));
   if (writes.blobs.length > 0) statements.push(insertBlobReferences(sql, writes.blobs));
+  if (writes.outbox.length > 0) statements.push(insertOutbox(sql, writes.outbox));
+  if (writes.delivered.length > 0) statements.push(deleteOutbox(sql, writes.delivered));
   const jobs = addJobs(writes.jobs);
   if (jobs !== null) statements.push(sql.unsafe(jobs.text, jobs.values, { prepare: true }));
   const commit = sql`commit`;

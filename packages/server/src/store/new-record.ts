@@ -1,4 +1,4 @@
-import type { NewRun } from '../engine/commit.ts';
+import type { NewRun } from '../engine/new-run.ts';
 import type { RunRecordRow } from './run-row.ts';
 
 /** The row of `runs` of a run that is being created. */

@@ -1,6 +1,7 @@
 import type { Actor, Json, JsonObject, Run, RunAgent, RunError, RunMode, RunOrigin } from '@fermata/protocol';
 import { isActive } from '../engine/apply.ts';
-import type { RunState, WaitState } from '../engine/state.ts';
+import type { RunState } from '../engine/state.ts';
+import { openWaitsOf } from '../engine/tree.ts';
 
 /** A row of `runs`: what is wide and seldom changes. */
 export interface RunRecordRow {
@@ -69,7 +70,7 @@ export function runFromRow(row: RunRow): Run {
     error: row.error,
     endedBy: row.ended_by,
     holds: state.holds,
-    openWaits: state.waits.map((wait) => openWait(row.id, wait)),
+    openWaits: openWaitsOf(state),
     sealed: state.sealed,
     checkpoint: state.checkpoint,
     head: state.head,
@@ -98,16 +99,4 @@ function agentOf(agent: RunAgent): Run['agent'] {
 
 function nameOf(flow: JsonObject): string {
   return typeof flow['name'] === 'string' ? flow['name'] : 'flow';
-}
-
-function openWait(runId: string, wait: WaitState): Run['openWaits'][number] {
-  return {
-    id: wait.id,
-    runId,
-    kind: wait.kind,
-    callId: wait.callId,
-    tool: wait.tool,
-    since: wait.since,
-    deadlineAt: wait.deadlineAt,
-  };
 }

@@ -1,6 +1,7 @@
-import type { Json, RunStatus, WaitKind } from '@fermata/protocol';
+import type { RunStatus, WaitKind } from '@fermata/protocol';
 import type { DispatchRow, SweepReads } from '../engine/ports.ts';
 import { isUuid } from './condition.ts';
+import { pendingFromRow, readOutboxOf, type OutboxRow } from './outbox.ts';
 import type { Pool } from './pool.ts';
 import type { Fragment, Sql } from './sql.ts';
 
@@ -71,14 +72,9 @@ export function createSweepReads(pool: Pool): SweepReads {
           where created_at < now() - ${graceMs}::int * interval '1 ms'
           order by created_at, id limit ${limit}`,
       );
-      return rows.map((row) => ({
-        id: row.id,
-        runId: row.run_id,
-        senderId: row.sender_id,
-        senderSeq: row.sender_seq,
-        command: row.command,
-      }));
+      return rows.map(pendingFromRow);
     },
+    outboxOf: (runIds, limit) => readOutboxOf(pool, runIds, limit),
     async nextDeadline() {
       const [row] = await pool.read(
         (sql) => sql<{ at: string | null }[]>`select least(
@@ -96,14 +92,6 @@ interface DueWaitRow {
   organization_id: number;
   kind: WaitKind;
   deadline_at: string;
-}
-
-interface OutboxRow {
-  id: number;
-  run_id: string;
-  sender_id: string;
-  sender_seq: number;
-  command: Json;
 }
 
 function columns(sql: Sql): Fragment {

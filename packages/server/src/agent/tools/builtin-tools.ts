@@ -45,19 +45,46 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
   },
   delegate: {
     description:
-      'Give a task to another agent, which works on it in a run of its own, and wait for its result.',
+      'Give a task to another agent, which works on it in a run of its own, and wait for its result. Delegate what ' +
+      'can be done apart from the rest; several calls at once are worked on side by side. The other agent sees ' +
+      'nothing of this conversation but the input.',
     inputSchema: {
       type: 'object',
       properties: {
-        task: {
+        input: {
           type: 'string',
           minLength: 1,
-          description: 'The task, with everything that is needed to do it',
+          description: 'The task, complete in itself: everything that is needed to do it',
         },
-        agent: { type: 'string', description: 'Id or name of a saved agent; absent: the same agent' },
+        agent: {
+          description:
+            'Who does it: the id of a saved agent, or an agent described here; absent: one like you',
+          anyOf: [
+            { type: 'string', minLength: 1, description: 'Id of a saved agent' },
+            {
+              type: 'object',
+              properties: {
+                name: { type: 'string', minLength: 1, maxLength: 200, description: 'Name' },
+                model: { type: 'string', minLength: 1, maxLength: 200, description: 'Model; absent: yours' },
+                instructions: { type: 'string', description: 'System prompt' },
+                tools: {
+                  type: 'array',
+                  description: 'Names of your own tools that it may use; or client and builtin tools',
+                  items: { anyOf: [{ type: 'string' }, { type: 'object' }] },
+                },
+                script: {
+                  type: 'array',
+                  items: { type: 'object' },
+                  description: 'Turns of a script/… model, with that model only',
+                },
+              },
+              additionalProperties: false,
+            },
+          ],
+        },
         title: { type: 'string', maxLength: 200, description: 'A short title' },
       },
-      required: ['task'],
+      required: ['input'],
       additionalProperties: false,
     },
     opensWait: true,

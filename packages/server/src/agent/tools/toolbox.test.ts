@@ -323,7 +323,7 @@ describe('a toolbox', () => {
     expect(sleep?.argsValid({ seconds: 1 })).toBeNull();
     expect(sleep?.argsValid({ until: 'tomorrow' })).not.toBeNull();
     expect(sleep?.argsValid({ until: '2026-01-01T00:00:00Z', seconds: 1 })).not.toBeNull();
-    expect(delegate?.argsValid({ task: 'Do it.' })).toBeNull();
+    expect(delegate?.argsValid({ input: 'Do it.' })).toBeNull();
   });
 
   it('answers the note at once, the same for the same key', async () => {

@@ -19,6 +19,7 @@ export interface PlannedRequest {
 export type CallPlan =
   | { kind: 'fail'; error: RunError }
   | { kind: 'wait'; wait: WaitBody }
+  | { kind: 'delegate'; call: ExactCall; tool: ResolvedTool }
   | ({ kind: 'request' } & PlannedRequest);
 
 export interface CallPlanOptions {
@@ -53,6 +54,7 @@ export function planCall(options: CallPlanOptions): CallPlan {
     return { kind: 'wait', wait: approvalWait(call, tool, nowMs) };
   }
   if (!tool.opensWait) return request(call, tool, state);
+  if (tool.type === 'builtin' && tool.name === 'delegate') return { kind: 'delegate', call, tool };
   const draft = waitOfCall(call, tool, nowMs);
   return draft.ok ? { kind: 'wait', wait: draft.wait } : fail('tool_failed', draft.message);
 }

@@ -11,6 +11,7 @@ import { callDigest, digestOf } from '../digest.ts';
 import type { Draft } from '../draft.ts';
 import { EngineError } from '../errors.ts';
 import type { CallState, WaitState } from '../state.ts';
+import { openWaitsOf } from '../tree.ts';
 import { CHANGED, UNCHANGED, refuse, type Decision } from './refuse.ts';
 
 type Answer = CommandOf<'answer'>;
@@ -70,6 +71,11 @@ function closedFor({ facts }: Draft, { target }: Answer, kind: WaitKind | null):
 }
 
 function noSuchTarget(draft: Draft, { target }: Answer): never {
+  const below = openWaitsOf(draft.state).find((wait) =>
+    'waitId' in target ? wait.id === target.waitId : wait.callId === target.callId,
+  );
+  if (below !== undefined)
+    throw new EngineError('invalid_request', `the child run ${below.runId} waits for this; answer it there`);
   return refuse(draft, 'not_found', 'waitId' in target ? 'there is no such wait' : 'there is no such call');
 }
 

@@ -1,3 +1,4 @@
+import type { Actor } from '@fermata/protocol';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { isInFlight, isOrphaned } from '../state.ts';
@@ -10,31 +11,17 @@ import type { Decision } from './refuse.ts';
 export function branch(draft: Draft, command: CommandOf<'branch'>): Decision {
   const { by, reason } = command;
   const { state } = draft;
-  const isCut = isInFlight(state) || state.calls.some((call) => isOrphaned(state, call));
+  // Its child runs are the original's: it delegates anew.
+  const delegated = state.waits.filter((wait) => wait.kind === 'run').map((wait) => wait.id);
+  const isCut =
+    isInFlight(state) ||
+    delegated.length > 0 ||
+    (state.children?.length ?? 0) > 0 ||
+    state.calls.some((call) => isOrphaned(state, call));
   if (isCut) draft.emit({ type: 'segment.returned', data: { reason: 'forked' } });
+  for (const waitId of delegated) closeCopied(draft, waitId, by);
   for (const { replaces, body } of command.waits) {
-    const old = draft.state.waits.find((wait) => wait.id === replaces);
-    if (old === undefined) continue;
-    draft.emit({
-      type: 'wait.cancelled',
-      data: {
-        waitId: old.id,
-        callId: old.callId,
-        resolution: {
-          outcome: 'cancelled',
-          value: null,
-          editedArgs: null,
-          reason: 'forked',
-          by,
-          at: draft.now,
-          digestSeen: null,
-          digest: old.digest,
-          via: 'system',
-          remember: null,
-        },
-      },
-    });
-    draft.emit({ type: 'wait.opened', data: body });
+    if (closeCopied(draft, replaces, by)) draft.emit({ type: 'wait.opened', data: body });
   }
   const held = [...draft.state.holds];
   for (const hold of held) {
@@ -42,4 +29,24 @@ export function branch(draft: Draft, command: CommandOf<'branch'>): Decision {
   }
   if (held.length > 0) draft.emit({ type: 'run.resumed', data: { by, reason } });
   return { changed: isCut || held.length > 0 || command.waits.length > 0 };
+}
+
+/** False: there is no such wait, or it was closed before. */
+function closeCopied(draft: Draft, waitId: string, by: Actor): boolean {
+  const old = draft.state.waits.find((wait) => wait.id === waitId);
+  if (old === undefined) return false;
+  const resolution = {
+    outcome: 'cancelled',
+    value: null,
+    editedArgs: null,
+    reason: 'forked',
+    by,
+    at: draft.now,
+    digestSeen: null,
+    digest: old.digest,
+    via: 'system',
+    remember: null,
+  };
+  draft.emit({ type: 'wait.cancelled', data: { waitId: old.id, callId: old.callId, resolution } });
+  return true;
 }

@@ -159,24 +159,27 @@ export function failCall(draft: Draft, command: CommandOf<'failCall'>): Decision
 /** Opens waits; an answer that came early resolves its wait in the same commit. */
 export function openWaits(draft: Draft, command: CommandOf<'openWaits'>): Decision {
   for (const body of command.waits) {
-    // A hold lets the step in flight end, in a doubt if it must, and nothing else begin.
-    if (draft.state.holds.length > 0 && body.kind !== 'in_doubt') stale(draft, 'the run is held');
-    if (body.callId !== null) {
-      const states: CallState['state'][] = body.kind === 'in_doubt' ? ['in_doubt', 'running'] : ['ready'];
-      const call = callInState(draft, body.callId, states);
-      const counts = body.kind !== 'approval' && body.kind !== 'in_doubt' && call.attempt === 0;
-      const limit = counts ? reachedLimit(draft, 'call') : null;
-      if (limit !== null) {
-        exhaustLimit(draft, limit);
-        return CHANGED;
-      }
-    }
+    if (!mayOpen(draft, body)) return CHANGED;
     const early = earlyAnswer(draft, body);
     draft.emit({ type: 'wait.opened', data: body });
     const wait = draft.state.waits.find((open) => open.id === body.id);
     if (wait !== undefined && early !== undefined) applyEarly(draft, wait, early);
   }
   return CHANGED;
+}
+
+/** False: a limit stood in the way, and has had its effect. Throws when the wait does not fit the run any more. */
+export function mayOpen(draft: Draft, body: WaitBody): boolean {
+  // A hold lets the step in flight end, in a doubt if it must, and nothing else begin.
+  if (draft.state.holds.length > 0 && body.kind !== 'in_doubt') stale(draft, 'the run is held');
+  if (body.callId === null) return true;
+  const states: CallState['state'][] = body.kind === 'in_doubt' ? ['in_doubt', 'running'] : ['ready'];
+  const call = callInState(draft, body.callId, states);
+  const counts = body.kind !== 'approval' && body.kind !== 'in_doubt' && call.attempt === 0;
+  const limit = counts ? reachedLimit(draft, 'call') : null;
+  if (limit === null) return true;
+  exhaustLimit(draft, limit);
+  return false;
 }
 
 /** The answer that was kept for this wait, if it still is: one to a doubt is for the attempt that it came for. */

@@ -12,12 +12,16 @@ export const DEFAULT_RELEASE: readonly string[] = ['operator', 'provider', 'budg
 
 export function pause(draft: Draft, command: CommandOf<'pause'>): Decision {
   const held = draft.state.holds.find((hold) => hold.name === command.hold);
-  const aborts = command.at === 'now' && isInFlight(draft.state);
-  if (held !== undefined && !aborts) return UNCHANGED;
+  const { treeHold, children = [] } = draft.state;
+  const tree = command.tree !== false && children.length > 0 ? { tree: true } : {};
+  const abortsTree = tree.tree === true && treeHold?.now !== true;
+  const aborts = command.at === 'now' && (isInFlight(draft.state) || abortsTree);
+  const widens = tree.tree === true && held?.tree !== true;
+  if (held !== undefined && !aborts && !widens) return UNCHANGED;
   if (held !== undefined) {
-    // The hold says from now on who would not wait for the step.
-    const hold = { ...held, by: command.by, reason: command.reason ?? held.reason };
-    draft.emit({ type: 'hold.placed', data: { hold, at: 'now' } });
+    // The hold says from now on who would not wait for the step, or holds the child runs too.
+    const hold = { ...held, ...tree, by: command.by, reason: command.reason ?? held.reason };
+    draft.emit({ type: 'hold.placed', data: { hold, at: command.at } });
   } else {
     placeHold(draft, {
       name: command.hold,
@@ -25,6 +29,7 @@ export function pause(draft: Draft, command: CommandOf<'pause'>): Decision {
       by: command.by,
       stopClock: command.stopClock,
       at: command.at,
+      ...tree,
     });
   }
   if (command.at === 'now') fence(draft, 'pause_now');

@@ -20,7 +20,7 @@ const OF_STEP: Record<'turn' | 'call', readonly CountingLimit[]> = {
 };
 
 /** What counts against the limit since the start or the last reopening, as of now. */
-export function usedOf(draft: Draft, limit: CountingLimit): number {
+export function usedOf(draft: Pick<Draft, 'state' | 'now'>, limit: CountingLimit): number {
   const { usage, base, status, statusSince } = draft.state;
   switch (limit) {
     case 'maxTurns':

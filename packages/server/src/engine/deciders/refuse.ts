@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
 import { EngineError, type ErrorDetails } from '../errors.ts';
+import { ownOpenWaits } from '../tree.ts';
 
 /** What a decider answers: it changed something or not, and where its own event stands. */
 export interface Decision {
@@ -18,15 +19,7 @@ export function refuse(draft: Draft, code: ErrorCode, message: string, details: 
     ...(state.holds.length > 0 ? { holds: state.holds } : {}),
     ...(state.waits.length > 0
       ? {
-          openWaits: state.waits.map((wait) => ({
-            id: wait.id,
-            runId: state.runId,
-            kind: wait.kind,
-            callId: wait.callId,
-            tool: wait.tool,
-            since: wait.since,
-            deadlineAt: wait.deadlineAt,
-          })),
+          openWaits: ownOpenWaits(state),
         }
       : {}),
     ...details,

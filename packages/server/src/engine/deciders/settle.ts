@@ -29,7 +29,14 @@ export function checkpointOf(draft: Draft): Checkpoint {
 /** Places a hold that is not on yet; the first one is announced. */
 export function placeHold(
   draft: Draft,
-  hold: { name: string; reason: string | null; by: Actor; stopClock: boolean; at?: 'checkpoint' | 'now' },
+  hold: {
+    name: string;
+    reason: string | null;
+    by: Actor;
+    stopClock: boolean;
+    at?: 'checkpoint' | 'now';
+    tree?: boolean;
+  },
 ): void {
   if (draft.state.holds.some((other) => other.name === hold.name)) return;
   const first = draft.state.holds.length === 0;
@@ -42,6 +49,7 @@ export function placeHold(
         by: hold.by,
         since: draft.now,
         stopClock: hold.stopClock,
+        ...(hold.tree === undefined ? {} : { tree: hold.tree }),
       },
       at: hold.at ?? 'checkpoint',
     },

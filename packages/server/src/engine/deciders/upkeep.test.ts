@@ -1,8 +1,7 @@
-import type { Json } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
-import { ANNA, answer, cancel, DIGEST, note, update } from '../commands.fixture.ts';
+import { ANNA, answer, DIGEST, note, update } from '../commands.fixture.ts';
 import type { Command } from '../commands.ts';
-import { at, testRun, types, withWaits } from '../run.fixture.ts';
+import { at, testRun, withWaits } from '../run.fixture.ts';
 
 describe('update', () => {
   it('logs only what is another value', () => {
@@ -72,34 +71,5 @@ describe('assign and snooze', () => {
     run.commit(answer({ waitId: 'w1' }, { decision: 'approve', digest: DIGEST }));
     const late = run.refused(answer({ waitId: 'w1' }, { decision: 'deny', digest: DIGEST }));
     expect(run.refused(assign('ben')).details.winner).toEqual(late.details.winner);
-  });
-});
-
-describe('a child', () => {
-  const finished = (status: 'succeeded' | 'cancelled', output: Json = null): Command => ({
-    type: 'childFinished',
-    childRunId: 'child',
-    status,
-    output,
-    error: null,
-    childSeq: 9,
-  });
-  it('that has finished is the result of the call that started it', () => {
-    const run = withWaits([{ kind: 'run' }]);
-    const { events } = run.commit(finished('succeeded', { a: 1 }));
-    expect(types(events)).toEqual(['child.finished', 'wait.resolved', 'tool.completed', 'turn.completed']);
-    expect(events[2]).toMatchObject({ data: { output: { a: 1 } } });
-  });
-  it('that did not succeed is its failure', () => {
-    const run = withWaits([{ kind: 'run' }]);
-    expect(run.commit(finished('cancelled')).events[2]).toMatchObject({
-      type: 'tool.failed',
-      data: { error: { message: 'child_failed: cancelled' } },
-    });
-  });
-  it('of a run that has ended is only logged', () => {
-    const run = withWaits([{ kind: 'run' }]);
-    run.commit(cancel());
-    expect(types(run.commit(finished('succeeded')).events)).toEqual(['child.finished']);
   });
 });

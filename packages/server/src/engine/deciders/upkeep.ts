@@ -122,33 +122,6 @@ export function exhaust(draft: Draft, command: CommandOf<'exhaust'>): Decision {
   return { changed: state.head !== before };
 }
 
-export function childChanged(draft: Draft, command: CommandOf<'childChanged'>): Decision {
-  const { childRunId, status, openWaits, childSeq } = command;
-  draft.emit({ type: 'child.changed', data: { childRunId, status, openWaits, childSeq } });
-  return CHANGED;
-}
-
-/** The child's end is the result of the call that started it. */
-export function childFinished(draft: Draft, command: CommandOf<'childFinished'>): Decision {
-  const { childRunId, status, output, error, childSeq } = command;
-  draft.emit({ type: 'child.finished', data: { childRunId, status, output, error, childSeq } });
-  const wait = draft.state.waits.find((open) => open.childRunId === childRunId);
-  if (wait === undefined) return CHANGED;
-  resolveWait(draft, wait, {
-    outcome: status === 'succeeded' ? 'finished' : 'error',
-    value: status === 'succeeded' ? output : `child_failed: ${error?.message ?? status}`,
-    editedArgs: null,
-    reason: null,
-    by: { type: 'agent', id: childRunId, name: 'child run' },
-    at: draft.now,
-    digestSeen: null,
-    digest: null,
-    via: 'system',
-    remember: null,
-  });
-  return CHANGED;
-}
-
 export function lateOutcome(draft: Draft, command: CommandOf<'lateOutcome'>): Decision {
   const { callId, tool, outcome } = command;
   const wait = draft.state.waits.find((open) => open.callId === callId && open.kind === 'in_doubt');

@@ -11,7 +11,7 @@ export const answerCall = defineOperation({
   role: 'operator',
   summary: 'Answer by tool call',
   description:
-    'As answerWait, by the id of the call that owns the wait. May come before the wait opens: it is kept until then.',
+    'As answerWait, by the id of the call that owns the wait. May come before the wait opens: it is kept until then. A call of a child run is answered there, also by the id of its parent.',
   params: answerCallParamsSchema,
   body: answerCallBodySchema,
   example: { output: { temperature: 21 } },
@@ -19,7 +19,8 @@ export const answerCall = defineOperation({
   errors: ['not_found', 'wait_closed', 'digest_required', 'digest_mismatch', 'invalid_transition'],
   handle: async ({ engine, caller, params, body, command }) => {
     assertFitsEvent(body, 'body');
-    const wait = await openWaitOfCall(engine, caller, params.runId, params.callId);
+    const runId = await engine.waits.runOfCall(caller, params.runId, params.callId);
+    const wait = await openWaitOfCall(engine, caller, runId, params.callId);
     if (wait !== undefined) checkCallAnswer(wait, body, 'body');
     return command(
       (options) => engine.waits.answerCall(caller, params.runId, params.callId, body, options),

@@ -1,0 +1,29 @@
+import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
+import type { Command } from '../../engine/commands.ts';
+import { EngineError } from '../../engine/errors.ts';
+import type { Segment } from '../segment-context.ts';
+import { childWait, type ExactCall } from '../waits.ts';
+
+/** The command that starts the child run of a `delegate` call, or that tells the model why there is none. */
+export async function delegateCommand(
+  { deps, log, definition }: Segment,
+  call: ExactCall,
+  tool: ResolvedTool,
+): Promise<Command> {
+  const nowMs = deps.clock.now();
+  const wait = childWait(call, tool, nowMs);
+  try {
+    const child = await deps.newChildRun({
+      state: log.state,
+      definition,
+      callId: call.callId,
+      waitId: wait.id,
+      args: call.args,
+      now: new Date(nowMs).toISOString(),
+    });
+    return { type: 'delegate', wait: { ...wait, childRunId: child.runId }, child };
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code === 'unavailable') throw error;
+    return { type: 'failCall', callId: call.callId, error: { code: 'tool_failed', message: error.message } };
+  }
+}

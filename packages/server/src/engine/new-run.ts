@@ -1,0 +1,11 @@
+import type { EventData } from '@fermata/protocol';
+
+/** Everything of a new run but what the commit itself gives it: its number. */
+export interface NewRun {
+  runId: string;
+  created: Omit<EventData<'run.created'>, 'number'>;
+  /** Sealed box, or null. */
+  secrets: string | null;
+  /** Copied log of a fork: the run is born with it, after its own `run.created`. */
+  copied?: { fromRunId: string; throughSeq: number };
+}
