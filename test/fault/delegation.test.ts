@@ -77,14 +77,14 @@ describe('a tree whose pause is accepted by a process that dies of it', () => {
   test('is paused by another one within about two seconds, and goes on as a whole', async () => {
     const { database, survivor } = world;
     const { sql } = database;
+    await using doomed = await ServerProcess.start({ ...database.env, FERMATA_CRASH_AT: 'before-delivery' });
     // The child runs on the survivor, with a long step; the process that dies has nothing to do with it.
-    const top = await survivor.api.start(payingThroughChild(8_000));
+    const top = await survivor.api.start(payingThroughChild(10_000));
     const childId = await eventually(async () => (await childrenOf(top.id))[0], {
       what: 'the child is there',
     });
     await reaches(sql, childId, 'running');
     await reaches(sql, top.id, 'waiting');
-    await using doomed = await ServerProcess.start({ ...database.env, FERMATA_CRASH_AT: 'before-delivery' });
     await doomed.api.request<Run>('POST', `/runs/${top.id}/pause`, { body: { at: 'now' } }).catch(() => null);
     await doomed.exit;
     const killedAt = Date.now();
