@@ -1,5 +1,5 @@
-import type { Run } from '@fermata/protocol';
-import type { ApiClient, Body } from './api-client.ts';
+import type { Json, JsonObject, Run } from '@fermata/protocol';
+import type { ApiClient } from './api-client.ts';
 import { eventually } from './eventually.ts';
 
 export const DELEGATE = { type: 'builtin', name: 'delegate' } as const;
@@ -10,12 +10,12 @@ export const QUESTION = { toolCalls: [{ tool: 'ask_user', args: { question: 'Whi
 export interface ChildAgent {
   input?: string;
   model?: string;
-  script?: Body[];
-  tools?: unknown[];
+  script?: JsonObject[];
+  tools?: Json[];
 }
 
 /** A turn that delegates to these agents, side by side. */
-export function delegating(...agents: ChildAgent[]): { toolCalls: { tool: string; args: Body }[] } {
+export function delegating(...agents: ChildAgent[]): { toolCalls: { tool: string; args: JsonObject }[] } {
   return {
     toolCalls: agents.map(({ input = 'Do it.', ...agent }) => ({
       tool: 'delegate',

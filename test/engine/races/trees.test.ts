@@ -1,6 +1,6 @@
-import { isTerminal, type RunEvent, type RunStatus } from '@fermata/protocol';
+import { isTerminal, type JsonObject, type RunEvent, type RunStatus } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
-import type { ApiClient, Body } from '../../world/api-client.ts';
+import type { ApiClient } from '../../world/api-client.ts';
 import { ASK, DELEGATE, delegating, type ChildAgent } from '../../world/delegating.ts';
 import { eventually } from '../../world/eventually.ts';
 import { sharedWorld } from '../../world/server.ts';

@@ -146,7 +146,7 @@ function limitsLeft(state: RunState, now: string): Limits {
     left[name] = name === 'maxCostUsd' ? rest : Math.ceil(rest);
   }
   const { deadlineAt } = state.limits;
-  return deadlineAt == null ? left : { ...left, deadlineAt };
+  return typeof deadlineAt !== 'string' ? left : { ...left, deadlineAt };
 }
 
 /** The narrower one of each. */

@@ -1,6 +1,6 @@
 import { EVENT_VERSION, isTerminal, type RunEvent } from '@fermata/protocol';
 import { apply } from './apply.ts';
-import { ANNA, waitBody } from './commands.fixture.ts';
+import { ANNA, completeTurn, startTurn, waitBody } from './commands.fixture.ts';
 import type { Command, CommandOf } from './commands.ts';
 import { decide, type Decided } from './decide.ts';
 import { UNDISPATCHED } from './dispatch.ts';
@@ -118,4 +118,34 @@ function idOf(index: number): string {
 /** Paused, or over. */
 export function isStopped({ state }: TreeRun): boolean {
   return state.status === 'paused' || isTerminal(state.status);
+}
+
+/** Claims a run, and lets its first turn ask for these tools. */
+export function ask(world: TreeWorld, run: TreeRun, ...tools: string[]): void {
+  const { runId } = run.state;
+  world.commit(runId, { type: 'claim', by: ANNA });
+  world.commit(runId, startTurn(run));
+  world.commit(runId, completeTurn(run, tools));
+}
+
+/** A child of the run, created and claimed. */
+function child(world: TreeWorld, run: TreeRun): TreeRun {
+  const command = world.delegation(run);
+  world.commit(run.state.runId, command);
+  const started = world.get(command.child.runId);
+  world.commit(command.child.runId, { type: 'claim', by: ANNA });
+  world.deliverAll();
+  return started;
+}
+
+/** A parent that waits for a child, which waits for its own. */
+export function family(): { world: TreeWorld; top: TreeRun; middle: TreeRun; leaf: TreeRun } {
+  const world = treeWorld();
+  const top = world.root;
+  ask(world, top, 'delegate');
+  const middle = child(world, top);
+  world.commit(middle.state.runId, startTurn(middle));
+  world.commit(middle.state.runId, completeTurn(middle, ['delegate']));
+  const leaf = child(world, middle);
+  return { world, top, middle, leaf };
 }

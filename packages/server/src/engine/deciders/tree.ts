@@ -150,7 +150,8 @@ function cancelUnwaited(draft: Draft, waits: readonly WaitState[], events: reado
       continue;
     const { waitId, resolution } = event.data;
     const childRunId = waits.find((wait) => wait.id === waitId)?.childRunId;
-    if (!draft.state.children?.some((child) => child.runId === childRunId) || childRunId == null) continue;
+    if (typeof childRunId !== 'string') continue;
+    if (draft.state.children?.some((child) => child.runId === childRunId) !== true) continue;
     const reason = isTerminal(draft.state.status) ? 'parent_cancelled' : `parent_${resolution.outcome}`;
     draft.send(childRunId, { type: 'treeCancel', by: resolution.by, reason });
   }
