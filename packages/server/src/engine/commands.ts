@@ -129,16 +129,17 @@ export interface Commands {
   lateOutcome: { callId: string; tool: string; outcome: { output: Json } | { error: RunError } };
   /** A fork that has just been copied: nothing is in flight, holds are released, open waits get new ids. */
   branch: { by: Actor; reason: string | null; waits: { replaces: string; body: WaitBody }[] };
-  /** What a run asks of the runs below it. `parentSeq`: in the log of the parent, which asks in order. */
+  /** What a run asks of the runs below it. `parentSeq`: in the log of `parentId`, which asks in order. */
   treeHold: {
+    parentId: string;
     by: Actor;
     reason: string | null;
     at: 'checkpoint' | 'now';
     stopClock: boolean;
     parentSeq: number;
   };
-  treeRelease: { by: Actor; reason: string | null; parentSeq: number };
-  treeCancel: { by: Actor; reason: string };
+  treeRelease: { parentId: string; by: Actor; reason: string | null; parentSeq: number };
+  treeCancel: { parentId: string; by: Actor; reason: string };
   /** What a run tells its parent. */
   childChanged: EventData<'child.changed'>;
   childFinished: EventData<'child.finished'>;

@@ -128,11 +128,19 @@ const SAMPLES: Record<CommandType, (run: TestRun) => Command[]> = {
   ],
   delegate: () => [delegation(call(1)), delegation('nowhere')],
   treeHold: () => [
-    { type: 'treeHold', by: ANNA, reason: null, at: 'now', stopClock: true, parentSeq: 7 },
-    { type: 'treeHold', by: ANNA, reason: null, at: 'checkpoint', stopClock: false, parentSeq: 0 },
+    { type: 'treeHold', parentId: 'p', by: ANNA, reason: null, at: 'now', stopClock: true, parentSeq: 7 },
+    {
+      type: 'treeHold',
+      parentId: 'p',
+      by: ANNA,
+      reason: null,
+      at: 'checkpoint',
+      stopClock: false,
+      parentSeq: 0,
+    },
   ],
-  treeRelease: () => [{ type: 'treeRelease', by: ANNA, reason: null, parentSeq: 9 }],
-  treeCancel: () => [{ type: 'treeCancel', by: ANNA, reason: 'parent_cancelled' }],
+  treeRelease: () => [{ type: 'treeRelease', parentId: 'p', by: ANNA, reason: null, parentSeq: 9 }],
+  treeCancel: () => [{ type: 'treeCancel', parentId: 'p', by: ANNA, reason: 'parent_cancelled' }],
   childChanged: () => [
     { type: 'childChanged', childRunId: 'child', status: 'running', openWaits: [], childSeq: 2 },
   ],
@@ -145,6 +153,7 @@ const SAMPLES: Record<CommandType, (run: TestRun) => Command[]> = {
 const PLACES: Record<string, () => TestRun> = {
   ...managed,
   'running between turns': () => runningRun(),
+  'running under a parent': () => runningRun({ parent: { runId: 'p', callId: 'c', waitId: 'w' } }),
   'running with ready calls': () => withCalls(['tool', 'tool']),
   'running with a call in flight': () => after(withCalls(['tool']), startCall(call(1))),
   'running with a call in doubt': () => after(withCalls(['tool']), startCall(call(1)), giveBack()),

@@ -115,6 +115,7 @@ export const createdArbitrary: fc.Arbitrary<Partial<EventData<'run.created'>>> =
     ),
     startAt: fc.constantFrom(null, at(30)),
     title: fc.constantFrom(null, 'a'),
+    parent: fc.constantFrom(null, { runId: 'parent', callId: 'c', waitId: 'w' }),
   },
   { requiredKeys: [] },
 );
@@ -253,10 +254,12 @@ export function commandsOf(run: TestRun, { act, a, b, c }: Op): Command[] {
       return [lateOutcome(callId, pick(b, { output: 'late' }, { error: { code: 'x', message: 'y' } }))];
     case 'parent': {
       const parentSeq = pick(a, state.head, 3, state.head + 1);
-      if (b % 2 === 0) return [{ type: 'treeRelease', by, reason: null, parentSeq }];
+      const parentId = pick(b, 'parent', 'parent', 'parent', 'another');
+      if (b % 2 === 0) return [{ type: 'treeRelease', parentId, by, reason: null, parentSeq }];
       return [
         {
           type: 'treeHold',
+          parentId,
           by,
           reason: 'r',
           at: pick(c, 'checkpoint', 'now'),

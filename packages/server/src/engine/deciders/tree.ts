@@ -1,4 +1,11 @@
-import { isTerminal, systemActor, type Actor, type Resolution, type RunEvent } from '@fermata/protocol';
+import {
+  isTerminal,
+  systemActor,
+  type Actor,
+  type EventOf,
+  type Resolution,
+  type RunEvent,
+} from '@fermata/protocol';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import type { WaitState } from '../state.ts';
@@ -23,7 +30,7 @@ export function delegate(draft: Draft, command: CommandOf<'delegate'>): Decision
 export function treeHold(draft: Draft, command: CommandOf<'treeHold'>): Decision {
   const { by, reason, at, stopClock, parentSeq } = command;
   const { state } = draft;
-  if (isOutdated(draft, parentSeq)) return UNCHANGED;
+  if (!isBelow(draft, command) || parentSeq <= lastParentSeq(draft)) return UNCHANGED;
   const before = state.holds.find((hold) => hold.name === 'parent');
   const tree = (state.children?.length ?? 0) > 0 ? { tree: true } : {};
   const hold = {
@@ -42,19 +49,26 @@ export function treeHold(draft: Draft, command: CommandOf<'treeHold'>): Decision
 /** Takes back what `treeHold` has placed; a hold of that name which somebody placed by hand stays. */
 export function treeRelease(draft: Draft, command: CommandOf<'treeRelease'>): Decision {
   const { by, reason, parentSeq } = command;
-  if (isOutdated(draft, parentSeq) || draft.state.byParent?.held !== true) return UNCHANGED;
+  if (!isBelow(draft, command) || parentSeq <= lastParentSeq(draft)) return UNCHANGED;
+  if (draft.state.byParent?.held !== true) return UNCHANGED;
   draft.emit({ type: 'hold.released', data: { name: 'parent', by, reason, parentSeq } });
   if (draft.state.holds.length === 0) draft.emit({ type: 'run.resumed', data: { by, reason } });
   return CHANGED;
 }
 
 /** Nobody waits for the run any more. */
-export function treeCancel(draft: Draft, { by, reason }: CommandOf<'treeCancel'>): Decision {
-  return draft.state.leftTree === true ? UNCHANGED : cancel(draft, { type: 'cancel', by, reason });
+export function treeCancel(draft: Draft, command: CommandOf<'treeCancel'>): Decision {
+  const { by, reason } = command;
+  return isBelow(draft, command) ? cancel(draft, { type: 'cancel', by, reason }) : UNCHANGED;
 }
 
-function isOutdated({ state }: Draft, parentSeq: number): boolean {
-  return state.leftTree === true || parentSeq <= (state.byParent?.seq ?? 0);
+/** A copied log names the children of its original, which are not the copy's; a reopened run goes its own way. */
+function isBelow({ state }: Draft, { parentId }: { parentId: string }): boolean {
+  return state.parentId === parentId && state.leftTree !== true;
+}
+
+function lastParentSeq({ state }: Draft): number {
+  return state.byParent?.seq ?? 0;
 }
 
 /** What the child told last is what the run shows. */
@@ -129,30 +143,36 @@ export function settleTree(draft: Draft, before: TreeBefore): void {
 function passHoldOn(draft: Draft, wasHeld: boolean, events: readonly RunEvent[]): void {
   const placed = events.findLast((event) => event.type === 'hold.placed' && event.data.hold.tree === true);
   const isHeld = draft.state.treeHold !== undefined;
-  const parentSeq = draft.state.head;
+  const { runId: parentId, head: parentSeq } = draft.state;
   if (isHeld && placed?.type === 'hold.placed' && (!wasHeld || placed.data.at === 'now')) {
     const { hold, at } = placed.data;
     const { by, reason, stopClock } = hold;
     for (const { runId } of draft.state.children ?? [])
-      draft.send(runId, { type: 'treeHold', by, reason, at, stopClock, parentSeq });
+      draft.send(runId, { type: 'treeHold', parentId, by, reason, at, stopClock, parentSeq });
   }
   if (isHeld || !wasHeld) return;
   const released = events.findLast((event) => event.type === 'hold.released');
   const { by, reason } = released?.data ?? { by: systemActor('tree'), reason: null };
   for (const { runId } of draft.state.children ?? [])
-    draft.send(runId, { type: 'treeRelease', by, reason, parentSeq });
+    draft.send(runId, { type: 'treeRelease', parentId, by, reason, parentSeq });
 }
 
-/** A child whose result nobody waits for any more is cancelled. */
+/** A child whose result nobody waits for any more is cancelled; one that has given it is known no more. */
 function cancelUnwaited(draft: Draft, waits: readonly WaitState[], events: readonly RunEvent[]): void {
   for (const event of events) {
-    if (event.type !== 'wait.superseded' && event.type !== 'wait.expired' && event.type !== 'wait.cancelled')
-      continue;
+    if (!isClosing(event)) continue;
     const { waitId, resolution } = event.data;
     const childRunId = waits.find((wait) => wait.id === waitId)?.childRunId;
     if (typeof childRunId !== 'string') continue;
     if (draft.state.children?.some((child) => child.runId === childRunId) !== true) continue;
-    const reason = isTerminal(draft.state.status) ? 'parent_cancelled' : `parent_${resolution.outcome}`;
-    draft.send(childRunId, { type: 'treeCancel', by: resolution.by, reason });
+    const { runId: parentId, status } = draft.state;
+    const reason = isTerminal(status) ? 'parent_cancelled' : `parent_${resolution.outcome}`;
+    draft.send(childRunId, { type: 'treeCancel', parentId, by: resolution.by, reason });
   }
+}
+
+type Closing = EventOf<'wait.resolved' | 'wait.expired' | 'wait.superseded' | 'wait.cancelled'>;
+
+function isClosing(event: RunEvent): event is Closing {
+  return ['wait.resolved', 'wait.expired', 'wait.superseded', 'wait.cancelled'].includes(event.type);
 }
