@@ -3,7 +3,7 @@
 
 export type Ended = 'succeeded' | 'failed' | 'cancelled';
 export type Status = 'queued' | 'running' | 'pausing' | 'paused' | 'waiting' | Ended;
-export type Kind = 'approval' | 'tool_output' | 'input' | 'timer' | 'in_doubt';
+export type Kind = 'approval' | 'tool_output' | 'input' | 'timer' | 'in_doubt' | 'run';
 
 export type Step =
   | { do: 'pause'; hold: string; now: boolean; stopClock: boolean }
@@ -15,6 +15,7 @@ export type Step =
   | { do: 'retry' }
   | { do: 'seal'; sealed: boolean }
   | { do: 'expire'; wait: number }
+  | { do: 'child_ends'; wait: number }
   | { do: 'claim' }
   | { do: 'start_turn' }
   | { do: 'answer_turn'; calls: number }
@@ -53,6 +54,8 @@ export interface Model {
   messages: Set<string>;
   /** Every wait that was ever opened, in order; who decided it, and how. */
   all: { id: string; closed: { who: string; yes: boolean } | null }[];
+  /** Waits for child runs that have not ended, open or not. */
+  children: Set<string>;
 }
 
 export function newModel(): Model {
@@ -69,6 +72,7 @@ export function newModel(): Model {
     inbox: [],
     messages: new Set(),
     all: [],
+    children: new Set(),
   };
 }
 
@@ -115,6 +119,8 @@ export function step(model: Model, doing: Step): Outcome {
     }
     case 'expire':
       return expire(model, doing.wait);
+    case 'child_ends':
+      return childEnds(model, doing.wait);
     case 'claim':
       if (status !== 'queued' && status !== 'running' && status !== 'pausing') return NO;
       model.started = true;
@@ -147,6 +153,8 @@ function answer(model: Model, { wait: index, yes, who }: Step & { do: 'answer' }
   if (known.closed !== null) {
     return known.closed.who === who && known.closed.yes === yes ? 'same' : refused('wait_closed');
   }
+  if (model.waits.some((open) => open.id === known.id && open.kind === 'run'))
+    return refused('invalid_request');
   known.closed = { who, yes };
   const wait = take(model, known.id);
   // A doubt of which a person says no is tried again; any other no, and any other yes but an approval, is a result.
@@ -164,6 +172,16 @@ function expire(model: Model, index: number): Outcome {
   if (stands && wait.kind !== 'timer') return 'same';
   known.closed = { who: 'nobody', yes: false };
   result(model, take(model, wait.id).call);
+  return 'changed';
+}
+
+/** Its result, unless nobody waits for it any more. */
+function childEnds(model: Model, index: number): Outcome {
+  const id = model.all[index % Math.max(1, model.all.length)]?.id ?? '';
+  if (!model.children.delete(id)) return 'same';
+  if (!model.waits.some((open) => open.id === id)) return 'changed';
+  close(model, id);
+  result(model, take(model, id).call);
   return 'changed';
 }
 
@@ -193,11 +211,14 @@ function message(model: Model, status: Status, doing: Step & { do: 'message' }):
   return 'changed';
 }
 
+/** A child run can be started again. */
+const AFTER_END: Partial<Record<Kind, Call['at']>> = { in_doubt: 'doubt', run: 'ready' };
+
 function end(model: Model, status: Ended): Outcome {
   stop(model);
   for (const wait of [...model.waits]) {
     close(model, wait.id);
-    callOf(model, take(model, wait.id).call).at = wait.kind === 'in_doubt' ? 'doubt' : 'given_up';
+    callOf(model, take(model, wait.id).call).at = AFTER_END[wait.kind] ?? 'given_up';
   }
   model.ended = status;
   return 'changed';
@@ -280,6 +301,7 @@ function driveCall(
       call.at = 'waiting';
       model.waits.push({ id, kind: doing.kind, call: call.id });
       model.all.push({ id, closed: null });
+      if (doing.kind === 'run') model.children.add(id);
       return 'changed';
     }
   }

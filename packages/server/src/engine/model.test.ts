@@ -6,6 +6,7 @@ import {
   answer,
   BEN,
   cancel,
+  childBody,
   completeCall,
   completeTurn,
   DIGEST,
@@ -38,7 +39,7 @@ import {
 } from '../../../../test/engine/model/reference-model.ts';
 
 const HOLDS = ['operator', 'review', 'provider', 'budget'];
-const KINDS: Kind[] = ['approval', 'tool_output', 'input', 'timer', 'in_doubt'];
+const KINDS: Kind[] = ['approval', 'tool_output', 'input', 'timer', 'in_doubt', 'run'];
 const index = fc.nat({ max: 5 });
 
 type Arbitraries = { [D in Step['do']]: [weight: number, fc.Arbitrary<Extract<Step, { do: D }>>] };
@@ -79,6 +80,7 @@ const STEPS: Arbitraries = {
   retry: [6, fc.record({ do: of('retry') })],
   seal: [1, fc.record({ do: of('seal'), sealed: fc.constantFrom(true, false, false) })],
   expire: [2, fc.record({ do: of('expire'), wait: index })],
+  child_ends: [6, fc.record({ do: of('child_ends'), wait: index })],
   claim: [4, fc.record({ do: of('claim') })],
   start_turn: [14, fc.record({ do: of('start_turn') })],
   answer_turn: [10, fc.record({ do: of('answer_turn'), calls: fc.constantFrom(0, 1, 2, 2, 3) })],
@@ -105,6 +107,7 @@ const YES: Record<Kind, AnswerBody> = {
   input: { value: 'yes' },
   timer: { outcome: 'fire' },
   in_doubt: { outcome: 'done', output: 1 },
+  run: { output: 1 },
 };
 const NO: Record<Kind, AnswerBody> = {
   approval: { decision: 'deny', digest: DIGEST },
@@ -112,6 +115,7 @@ const NO: Record<Kind, AnswerBody> = {
   input: { value: 'no' },
   timer: { outcome: 'fire' },
   in_doubt: { outcome: 'retry' },
+  run: { error: 'no' },
 };
 
 /** The engine's command for a step of the model. The model is as it was before the step. */
@@ -146,6 +150,10 @@ function commandFor(run: TestRun, model: Model, kinds: Map<string, Kind>, doing:
       return update({ sealed: doing.sealed });
     case 'expire':
       return expire(waitId);
+    case 'child_ends': {
+      const ended = { status: 'succeeded', output: 1, error: null, childSeq: 9 } as const;
+      return { type: 'childFinished', childRunId: `child-${waitId}`, ...ended };
+    }
     case 'claim':
       return { type: 'claim', by: ANNA };
     case 'start_turn':
@@ -161,8 +169,13 @@ function commandFor(run: TestRun, model: Model, kinds: Map<string, Kind>, doing:
       return startCall(callId, run.state.calls.find((open) => open.callId === callId)?.digest ?? null);
     case 'end_call':
       return doing.well ? completeCall(callId) : failCall(callId);
-    case 'open_wait':
-      return openWaits(waitBody(`w${model.all.length}`, doing.kind, { callId, deadlineAt: at(0) }));
+    case 'open_wait': {
+      const id = `w${model.all.length}`;
+      const childRunId = doing.kind === 'run' ? `child-${id}` : null;
+      const wait = waitBody(id, doing.kind, { callId, deadlineAt: at(0), childRunId });
+      if (childRunId === null) return openWaits(wait);
+      return { type: 'delegate', wait, child: { runId: childRunId, created: childBody({}), secrets: null } };
+    }
     case 'give_back':
       return giveBack();
     case 'finish':
