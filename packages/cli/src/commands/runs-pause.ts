@@ -7,6 +7,7 @@ interface Options extends GlobalOptions {
   reason?: string;
   hold?: string;
   at?: 'checkpoint' | 'now';
+  tree?: boolean;
 }
 
 export const addRunsPause: AddCommand = (parent, context) => {
@@ -23,14 +24,16 @@ export const addRunsPause: AddCommand = (parent, context) => {
         'now',
       ]),
     )
+    .option('--no-tree', 'leave the child runs alone')
     .action(async (runId: string, _own: unknown, command: { optsWithGlobals(): Options }) => {
       const options = command.optsWithGlobals();
       const client = await connect(options, context);
       const { reason, hold, at } = options;
+      const tree = options.tree === false ? { tree: false } : {};
       printChanged(
         context.terminal,
         options,
-        await client.runs.pause(runId, { reason, hold, at }, { signal: context.signal }),
+        await client.runs.pause(runId, { reason, hold, at, ...tree }, { signal: context.signal }),
       );
     });
 };

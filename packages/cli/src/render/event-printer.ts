@@ -113,6 +113,8 @@ export class EventPrinter {
         return [yellow('the process that drove the run is gone; another takes over')];
       case 'note.logged':
         return [dim(`note ${visible(event.data.noteType)}${why(event.data.summary)}`)];
+      case 'tree.paused':
+        return [dim(`  all ${event.data.runs} runs of the tree have stopped`)];
       case 'child.started':
         return [dim(`  child run ${event.data.childRunId} started`)];
       case 'child.finished':
@@ -130,7 +132,6 @@ export class EventPrinter {
       case 'wait.snoozed':
       case 'wait.escalated':
       case 'segment.returned':
-      case 'tree.paused':
       case 'child.changed':
       case 'plan.created':
       case 'plan.steps_added':
