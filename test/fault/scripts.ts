@@ -50,10 +50,10 @@ export function parallelRun(target: EffectTarget, afterCrash: 'retry' | 'ask' = 
 }
 
 /** One call that is not approved and must not be made twice. */
-export function askRun(target: EffectTarget): StartBody {
+export function askRun(target: EffectTarget, send: Partial<Tool> = {}): StartBody {
   return scripted(
     [{ toolCalls: [{ tool: 'send', args: { to: 'all' } }] }, { text: 'It is sent.' }],
-    [effectTool(target, 'send', { afterCrash: 'ask' })],
+    [effectTool(target, 'send', { afterCrash: 'ask', ...send })],
   );
 }
 

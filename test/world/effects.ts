@@ -12,7 +12,7 @@ export interface EffectRequest {
 }
 
 /** How the target answers: as it should, after the effect with a cut connection, or as a gateway does. */
-export type Manner = 'ok' | 'reset' | 'bad_gateway';
+export type Manner = 'ok' | 'reset' | 'bad_gateway' | 'gateway_timeout';
 
 /**
  * A service whose requests have an effect each, for http tools to call. It counts what it was asked, and does not
@@ -89,6 +89,9 @@ export class EffectTarget implements AsyncDisposable {
         return;
       case 'bad_gateway':
         response.writeHead(502).end('bad gateway');
+        return;
+      case 'gateway_timeout':
+        response.writeHead(504).end('gateway timeout');
     }
   }
 }

@@ -281,7 +281,8 @@ function earlyAnswers(events: readonly RunEvent[]): EarlyAnswer[] {
   for (const event of events) {
     if (event.type === 'wait.answered_early') {
       const { callId, answer, via, early: kept } = event.data;
-      early.set(`${callId}/${kept.kind}`, { callId, kind: kept.kind, answer, by: kept.by, via, at: kept.at });
+      const { kind, by, at, role = 'operator' } = kept;
+      early.set(`${callId}/${kind}`, { callId, kind, answer, by, role, via, at });
     }
     if (event.type === 'wait.opened') early.delete(`${event.data.callId ?? ''}/${event.data.kind}`);
   }

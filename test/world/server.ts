@@ -150,6 +150,8 @@ async function serve(
     target: database.target,
     isEmbedded: false,
     secretKey: SECRET_KEY,
+    receiptKey:
+      config.keys.receiptKey === null ? SECRET_KEY : Buffer.from(config.keys.receiptKey.reveal(), 'base64'),
     apiKey,
     logger,
     isCheckingReplies: true,

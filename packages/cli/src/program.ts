@@ -4,6 +4,8 @@ import { addKeysCreate } from './commands/keys-create.ts';
 import { addKeysList } from './commands/keys-list.ts';
 import { addKeysRevoke } from './commands/keys-revoke.ts';
 import { addMigrate } from './commands/migrate.ts';
+import { addReceiptsGet } from './commands/receipts-get.ts';
+import { addReceiptsVerify } from './commands/receipts-verify.ts';
 import { addRunsCancel } from './commands/runs-cancel.ts';
 import { addRunsList } from './commands/runs-list.ts';
 import { addRunsPause } from './commands/runs-pause.ts';
@@ -36,6 +38,7 @@ const GROUPS = [
     [addRunsStart, addRunsList, addRunsWatch, addRunsPause, addRunsResume, addRunsCancel],
   ],
   ['waits', 'what runs need from outside', [addWaitsList, addWaitsApprove, addWaitsDeny, addWaitsAnswer]],
+  ['receipts', 'the decisions of a run, signed', [addReceiptsGet, addReceiptsVerify]],
   ['keys', 'API keys', [addKeysCreate, addKeysList, addKeysRevoke]],
 ] as const;
 

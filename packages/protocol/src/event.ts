@@ -5,7 +5,7 @@ import { messageRoleSchema, partSchema } from './content.ts';
 import { FAILURE_CODES } from './error-code.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
 import { limitsSchema, onLimitSchema, onProviderFailureSchema } from './limits.ts';
-import { runKindSchema, runModeSchema, runOriginSchema, runStatusSchema } from './status.ts';
+import { roleSchema, runKindSchema, runModeSchema, runOriginSchema, runStatusSchema } from './status.ts';
 import {
   answerBodySchema,
   openWaitSchema,
@@ -129,6 +129,10 @@ export const EVENT_DATA = {
       })
       .nullable()
       .describe('Where it was forked from, or null'),
+    forkedReceipts: z
+      .string()
+      .optional()
+      .describe('forkedFrom: hash of the last of the original’s receipts up to there'),
     input: looseJsonSchema.nullable().describe('The input as it was given'),
     limits: limitsSchema,
     onLimit: onLimitSchema,
@@ -286,6 +290,7 @@ export const EVENT_DATA = {
         valueDigest: z.string().describe('SHA-256 of the canonical answer'),
         by,
         at: z.string().describe('When'),
+        role: roleSchema.optional().describe('Role of whoever answered'),
       })
       .describe('For which kind of wait, from whom'),
   }),
@@ -298,6 +303,7 @@ export const EVENT_DATA = {
     waitId,
     step: z.number().int().describe('Step of the ladder, from 0'),
     action: jsonObjectSchema.describe('What was done'),
+    by: by.optional().describe('Who did it'),
     deadlineAt: z.string().nullable().describe('When the next step is due'),
   }),
   'wait.cancelled': z.object({ waitId, callId: callId.nullable(), resolution: resolutionSchema }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { actorSchema } from './actor.ts';
 import { deadlineStepSchema, onExpireSchema } from './agent.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
+import { roleSchema } from './status.ts';
 
 export const waitKindSchema = z
   .enum(['approval', 'tool_output', 'input', 'timer', 'run', 'in_doubt'])
@@ -32,6 +33,8 @@ export const resolutionSchema = z
     digest: z.string().nullable().describe('SHA-256 of the canonical call, or null'),
     via: z.string().describe('The face through which the answer came'),
     remember: z.enum(['run']).nullable().describe('Approved for the rest of the run, or null'),
+    role: roleSchema.optional().describe('Role of whoever decided; absent when the server did'),
+    policy: z.string().optional().describe('Rule that asked for the approval'),
   })
   .describe('How the wait was decided');
 export type Resolution = z.infer<typeof resolutionSchema>;
@@ -45,9 +48,18 @@ export const waitBodySchema = z.object({
   tool: z.string().nullable().describe('Tool name, or null'),
   args: looseJsonSchema.nullable().describe('Exact arguments of the call, or null'),
   digest: z.string().nullable().describe('SHA-256 (hex) over the canonical JSON of {tool, args}, or null'),
-  schema: jsonObjectSchema.nullable().describe('JSON Schema 2020-12 of the answer’s value, or null'),
+  schema: jsonObjectSchema
+    .nullable()
+    .describe('JSON Schema 2020-12 of the answer’s value (approval: of editedArgs), or null'),
   childRunId: z.string().nullable().describe('run: the child, or null'),
   approvers: z.array(z.string()).nullable().describe('Who may decide, or null for every operator'),
+  policy: z
+    .string()
+    .nullable()
+    .optional()
+    .describe(
+      'approval: what asks for it, always, digest_mismatch (the call is not the one that was approved), or the rule as JSON',
+    ),
   assignee: z.string().nullable().describe('Principal id or group, or null'),
   deadline: z.array(deadlineStepSchema).describe('Deadline ladder'),
   deadlineAt: z.string().nullable().describe('When the next step is due, or null; timer: when it fires'),

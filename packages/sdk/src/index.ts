@@ -45,6 +45,7 @@ export type {
   KeyReply,
   MeReply,
   PrincipalReply,
+  Receipts,
   Run,
   RunChangeFrame,
   RunEvent,

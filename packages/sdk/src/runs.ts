@@ -4,7 +4,9 @@ import type {
   ChangedReply,
   ListEventsQuery,
   ListMessagesQuery,
+  ListReceiptKeysReply,
   ListRunsQuery,
+  Receipts,
   Run,
   RunEvent,
   SendMessageReply,
@@ -73,6 +75,10 @@ export interface RunsApi {
     digest: string,
     options?: CallOptions,
   ): Promise<{ bytes: Uint8Array; mediaType: string }>;
+  /** The decisions of a run, hash-chained and signed; `fermata receipts verify` checks them offline. */
+  getReceipts(runId: string, options?: CallOptions): Promise<Receipts>;
+  /** The public keys of the servers that sign receipts. */
+  listReceiptKeys(options?: CallOptions): Promise<ListReceiptKeysReply>;
 }
 
 export function runsApi(transport: Transport): RunsApi {
@@ -133,5 +139,7 @@ export function runsApi(transport: Transport): RunsApi {
       }),
     getBlob: (runId, digest, options) =>
       transport.bytes({ ...options, method: 'GET', path: at(runId, `/blobs/${encodeURIComponent(digest)}`) }),
+    getReceipts: (runId, options) => json({ ...options, method: 'GET', path: at(runId, '/receipts') }),
+    listReceiptKeys: (options) => json({ ...options, method: 'GET', path: '/receipt-keys' }),
   };
 }

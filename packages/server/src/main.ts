@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, loadConfig, type Config } from './config/config.ts';
 import { readEnvironment } from './config/env.ts';
-import { loadSecretKey, readOrCreateSecretFile } from './config/secrets.ts';
+import { loadReceiptKey, loadSecretKey, readOrCreateSecretFile } from './config/secrets.ts';
 import { migrateJobQueue } from './jobs/queue.ts';
 import { armCrashPoint } from './observe/crash-point.ts';
 import { createLogger } from './observe/log.ts';
@@ -54,6 +54,7 @@ async function main(): Promise<void> {
     isEmbedded: database.isEmbedded,
     isDatabaseUp: database.isUp,
     secretKey: await loadSecretKey(config.keys.secretKey, config.server.dataDir),
+    receiptKey: await loadReceiptKey(config.keys.receiptKey, config.server.dataDir),
     apiKey,
     logger,
     onFatal(error) {

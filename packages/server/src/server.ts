@@ -46,6 +46,7 @@ import { createForkCopies } from './store/fork-copies.ts';
 import { HintHub } from './store/hints.ts';
 import { createIdentity } from './store/identity.ts';
 import { Pool } from './store/pool.ts';
+import { createReceipts } from './store/receipts.ts';
 import { createRecords } from './store/records.ts';
 import { createRetention } from './store/retention.ts';
 import { createRunReads } from './store/runs.ts';
@@ -64,6 +65,8 @@ export interface ServerOptions {
   /** False while the database is known to be down: `/readyz` says so. */
   isDatabaseUp?: () => boolean;
   secretKey: Uint8Array;
+  /** Seed of the key that signs receipts. */
+  receiptKey: Uint8Array;
   /** The admin key of the first principal. */
   apiKey: string;
   logger: Logger;
@@ -118,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onResync: () => tail.resync(),
   });
   const queue = new GraphileJobQueue({ connection: pgOptions(target), logger, metrics });
-  const identity = createIdentity(pool);
+  const identity = createIdentity(pool, { digestOptionalRoles: config.keys.digestOptionalRoles });
   const firstAdmin = await identity.ensureFirst(options.apiKey);
 
   const presencePort = createPresence(target, pool);
@@ -278,6 +281,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     agents,
     identity,
     records: createRecords(pool),
+    receipts: await createReceipts(pool, events, options.receiptKey),
   };
 
   const draining = new AbortController();

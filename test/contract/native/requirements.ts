@@ -45,8 +45,38 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'wait.answer-in-doubt': 'an in_doubt takes outcome done, retry or skip',
     'wait.answer-call': 'answerCall answers by the id of the call',
     'wait.wrong-members': 'members of another kind of wait are refused with their path',
+    'wait.policy':
+      'an approval shows the rule that asks for it, who may decide, and the schema of edited arguments',
+    'wait.edited-args':
+      'edited arguments replace all of the model’s; the record names the digest seen and the digest executed',
+    'wait.ladder':
+      'a deadline ladder notifies, assigns and decides in its order; the record names the deadline',
     'wait.snooze': 'snoozeWait sets snoozedUntil',
     'wait.assign': 'assignWait sets and clears the assignee',
+  }),
+  ...from('native API: answerWait, what is refused', {
+    'answer.viewer': 'an answer by a viewer is 403',
+    'answer.stranger': 'an answer by another organization is 404',
+    'answer.approver': 'an answer by somebody whom the tool does not name is 403',
+    'answer.wrong-digest': 'another digest is 409 digest_mismatch with the current one',
+    'answer.digest-policy':
+      'a missing digest is 422 digest_required, but for the roles that the server’s policy names',
+    'answer.schema': 'a value that fails the schema is 422 with the path',
+    'answer.edited-schema':
+      'edited arguments that break the schema of the tool are 422 with the path, by wait and by call',
+    'answer.too-large': 'an answer of 2 MB is 422 or 413, and says how much is allowed',
+    'answer.unknown-wait': 'an unknown wait or call is 404',
+    'answer.cancelled-run': 'a wait of a cancelled run is 409 wait_closed with who cancelled it',
+    'answer.nothing-changed': 'a refused answer leaves the log as it was',
+    'answer.bad-ladder':
+      'a deadline step that does nothing or decides what no wait asks is 422 with its path',
+  }),
+  ...from('native API: receipts', {
+    'receipts.get': 'getReceipts gives the decisions of a run, hash-chained and signed',
+    'receipts.content': 'a receipt has actor, role, reason, policy, digest seen and digest executed',
+    'receipts.tampered': 'a log that was changed behind the server’s back is seen by every verifier',
+    'receipts.fork': 'a fork begins a new chain that names the head of the old one',
+    'receipts.keys': 'listReceiptKeys lists the public key of every process',
   }),
   ...from('native API: events', {
     'events.page': 'listEvents pages by seq: after, before, order, types, limit (200, at most 1,000)',

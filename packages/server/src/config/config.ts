@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Role } from '@fermata/protocol';
 import type { z } from 'zod';
 import type { Environment } from './env.ts';
 import type { Secret } from './secrets.ts';
@@ -33,7 +34,13 @@ export interface Config {
     directUrl: Secret | null;
     poolSize: number;
   };
-  keys: { apiKey: Secret | null; secretKey: Secret | null };
+  keys: {
+    apiKey: Secret | null;
+    secretKey: Secret | null;
+    /** Null: generated and kept in the data directory. */
+    receiptKey: Secret | null;
+    digestOptionalRoles: Role[];
+  };
   models: {
     default: string;
     aliases: Record<string, string>;
@@ -153,7 +160,12 @@ function groupVariables(env: z.output<typeof variables>): Config {
       directUrl: env.FERMATA_DATABASE_DIRECT_URL ?? null,
       poolSize: env.FERMATA_DB_POOL,
     },
-    keys: { apiKey: env.FERMATA_API_KEY ?? null, secretKey: env.FERMATA_SECRET_KEY ?? null },
+    keys: {
+      apiKey: env.FERMATA_API_KEY ?? null,
+      secretKey: env.FERMATA_SECRET_KEY ?? null,
+      receiptKey: env.FERMATA_RECEIPT_KEY ?? null,
+      digestOptionalRoles: env.FERMATA_DIGEST_OPTIONAL_ROLES,
+    },
     models: {
       default: env.FERMATA_MODEL ?? sensibleModel(env),
       aliases: env.FERMATA_MODEL_ALIASES,

@@ -37,19 +37,29 @@ export function decodeSecretKey(text: string): Uint8Array | null {
  * the first start. Processes that share a database must share the key.
  * @throws Error when the file holds no key; it is never replaced, since what it encrypted would be lost.
  */
-export async function loadSecretKey(configured: Secret | null, dataDir: string): Promise<Uint8Array> {
+export function loadSecretKey(configured: Secret | null, dataDir: string): Promise<Uint8Array> {
+  return loadKey(configured, 'FERMATA_SECRET_KEY', join(dataDir, 'secret-key'));
+}
+
+/**
+ * The seed of the key that signs receipts: the configured one, else the one kept in `<data dir>/receipt-key`, made at
+ * the first start. Processes may have different ones; the database knows the public key of each.
+ * @throws Error when the file holds no key
+ */
+export function loadReceiptKey(configured: Secret | null, dataDir: string): Promise<Uint8Array> {
+  return loadKey(configured, 'FERMATA_RECEIPT_KEY', join(dataDir, 'receipt-key'));
+}
+
+async function loadKey(configured: Secret | null, variable: string, path: string): Promise<Uint8Array> {
   if (configured) {
     const key = decodeSecretKey(configured.reveal());
-    if (!key) throw new Error('FERMATA_SECRET_KEY must be 32 bytes in base64 or hex.');
+    if (!key) throw new Error(`${variable} must be 32 bytes in base64 or hex.`);
     return key;
   }
-  const path = join(dataDir, 'secret-key');
   const text = await readOrCreateSecretFile(path, () => randomBytes(KEY_BYTES).toString('base64'));
   const key = decodeSecretKey(text);
   if (!key) {
-    throw new Error(
-      `${path} does not hold a key of 32 bytes. Restore it from a backup, or set FERMATA_SECRET_KEY.`,
-    );
+    throw new Error(`${path} does not hold a key of 32 bytes. Restore it from a backup, or set ${variable}.`);
   }
   return key;
 }

@@ -1,5 +1,6 @@
 // Every environment variable: its default, its check and its description. docs/config.md is generated from here.
 import ipaddr from 'ipaddr.js';
+import { roleSchema } from '@fermata/protocol';
 import { z } from 'zod';
 import { decodeSecretKey, makeSecret, type Secret } from './secrets.ts';
 
@@ -154,6 +155,24 @@ export const variables = z.object({
       .pipe(secret)
       .optional(),
     'generated at the first start and kept in `<data dir>/secret-key`',
+  ),
+  FERMATA_RECEIPT_KEY: variable(
+    'Keys and secrets',
+    'Seed of the ed25519 key that signs receipts: 32 bytes in base64 or hex. Every process keeps its public key in ' +
+      'the database; give processes of one database the same seed when receipts are to have one signer.',
+    z
+      .string()
+      .refine((value) => decodeSecretKey(value) !== null, 'must be 32 bytes in base64 or hex')
+      .pipe(secret)
+      .optional(),
+    'generated at the first start and kept in `<data dir>/receipt-key`',
+  ),
+  FERMATA_DIGEST_OPTIONAL_ROLES: variable(
+    'Keys and secrets',
+    'Roles, separated by commas, whose keys may approve a call through the native API without naming its digest: ' +
+      '`viewer`, `operator`, `developer`, `admin`. A digest that is named is always checked.',
+    list.pipe(z.array(roleSchema, { error: 'must be viewer, operator, developer or admin' })).prefault(''),
+    'none',
   ),
 
   FERMATA_MODEL: variable(

@@ -151,10 +151,10 @@ async function createDriver(settings: {
     await store.commit({ runId, organizationId: null, commands, segment: { epoch, claim: token } });
   }
 
-  function wait(kind: WaitBody['kind'], { callId, tool }: CallState): WaitBody {
+  function wait(kind: WaitBody['kind'], { callId, tool, digest }: CallState): WaitBody {
     waits += 1;
     const deadlineAt = kind === 'timer' ? new Date(nowMs).toISOString() : null;
-    return { ...WAIT, id: `wait_${waits}`, kind, callId, tool, deadlineAt };
+    return { ...WAIT, id: `wait_${waits}`, kind, callId, tool, deadlineAt, digest: digest ?? WAIT.digest };
   }
 
   async function drive(step: Extract<Step, { op: 'drive' }>): Promise<void> {

@@ -251,6 +251,17 @@ describe('a tool that waits', () => {
     const run = world.start();
     const began = world.clock.now();
     await world.drive(run);
-    expect(run.state.waits[0]?.deadlineAt).toBe(new Date(began + 60_000).toISOString());
+    for (const seconds of [10, 60]) {
+      const deadlineAt = run.state.waits[0]?.deadlineAt ?? null;
+      expect(deadlineAt).toBe(new Date(began + seconds * 1_000).toISOString());
+      const left = began + seconds * 1_000 - world.clock.now();
+      await world.clock.run(world.clock.sleep(left, new AbortController().signal));
+      const waitId = run.state.waits[0]?.id ?? '';
+      await world.send(run, { type: 'expire', by: ANNA, waitId, expectedDeadlineAt: deadlineAt });
+    }
+    await world.drive(run);
+    expect(eventsOf(run, 'wait.escalated')).toMatchObject([{ step: 0, action: { notify: 'ops' } }]);
+    expect(results(world)).toEqual(['nobody answered in time']);
+    expect(run.state.status).toBe('succeeded');
   });
 });

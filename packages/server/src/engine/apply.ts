@@ -1,5 +1,7 @@
 import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
 import { applyChild, forgetChildren, noteHold, noteReopening } from './apply-tree.ts';
+import { orderedSteps } from './ladder.ts';
+import { chained } from './receipts.ts';
 import {
   initialState,
   isOrphaned,
@@ -14,7 +16,8 @@ import {
  * of the log by construction (I2). `state` is changed in place; it is null for `run.created` alone.
  */
 export function apply(state: RunState | null, event: RunEvent): RunState {
-  if (event.type === 'run.created') return initialState(event.runId, event.at, event.data);
+  if (event.type === 'run.created')
+    return withReceipts(initialState(event.runId, event.at, event.data), event);
   if (state === null) throw new Error(`the log of ${event.runId} does not begin with run.created`);
   state.head = event.seq;
   state.at = event.at;
@@ -23,6 +26,12 @@ export function apply(state: RunState | null, event: RunEvent): RunState {
     state,
     ended ?? (isTerminal(state.status) && event.type !== 'run.reopened' ? state.status : liveStatus(state)),
   );
+  return withReceipts(state, event);
+}
+
+function withReceipts(state: RunState, event: RunEvent): RunState {
+  const receipts = chained(state.receipts, event);
+  if (receipts !== undefined) state.receipts = receipts;
   return state;
 }
 
@@ -159,7 +168,9 @@ function applyData(
     }
     case 'wait.escalated': {
       const wait = state.waits.find((open) => open.id === event.data.waitId);
-      if (wait !== undefined) wait.deadlineAt = event.data.deadlineAt;
+      if (wait === undefined) return;
+      wait.deadlineAt = event.data.deadlineAt;
+      if (wait.ladder !== undefined) wait.ladder = { ...wait.ladder, next: event.data.step + 1 };
       return;
     }
     case 'wait.resolved':
@@ -301,15 +312,24 @@ function openWait(state: RunState, event: EventOf<'wait.opened'>): void {
     since: event.at,
     digest: wait.digest,
     approvers: wait.approvers,
+    ...(typeof wait.policy === 'string' ? { policy: wait.policy } : {}),
     childRunId: wait.childRunId,
     assignee: wait.assignee,
     onExpire: wait.onExpire,
+    ...(wait.kind === 'timer' || wait.deadline.length === 0
+      ? {}
+      : { ladder: { steps: orderedSteps(wait.deadline), next: 0 } }),
     deadlineAt: stands ? null : wait.deadlineAt,
     remainingMs: stands ? Math.max(0, Date.parse(wait.deadlineAt ?? event.at) - Date.parse(event.at)) : null,
   });
   const call = wait.callId === null ? undefined : callOf(state, wait.callId);
   if (call === undefined) return;
   call.state = 'waiting';
+  // Asked again: what was approved before is not what is to be executed.
+  if (wait.kind === 'approval') {
+    call.approved = false;
+    call.digest = null;
+  }
   call.early = call.early.filter((mark) => mark.kind !== wait.kind);
   // Waits that stand for the call itself count as begun calls; an approval or a doubt comes beside one.
   if (wait.kind !== 'approval' && wait.kind !== 'in_doubt' && call.attempt === 0) {

@@ -9,6 +9,8 @@ export interface Caller {
   role: Role;
   actor: Actor;
   via: RunOrigin;
+  /** May approve without naming the digest of the call (role policy). */
+  mayOmitDigest?: boolean;
 }
 
 /** How a reply is kept for repeats: `scope` hashes organization, credential, method, path and key. */

@@ -163,6 +163,8 @@ export interface EarlyAnswer {
   kind: string;
   answer: AnswerBody;
   by: Actor;
+  /** Of `by`; answers that were kept without it count as an operator's. */
+  role: Role;
   via: string;
   at: string;
 }

@@ -21,6 +21,7 @@ import type {
   WaitState,
 } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
+import type { ReceiptsFacade } from './receipts-facade.ts';
 import type { BlobsFacade, AgentsFacade, IdentityFacade, RecordsFacade } from './facade-accounts.ts';
 
 /**
@@ -35,6 +36,7 @@ export interface Engine {
   readonly agents: AgentsFacade;
   readonly identity: IdentityFacade;
   readonly records: RecordsFacade;
+  readonly receipts: ReceiptsFacade;
 }
 
 export interface Changed {

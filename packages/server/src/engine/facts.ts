@@ -19,8 +19,8 @@ export function learn(facts: DecisionFacts, before: RunState, event: RunEvent): 
     }
     case 'wait.answered_early': {
       const { callId, answer, via, early } = event.data;
-      const { kind, by, at } = early;
-      return { ...facts, early: [...facts.early, { callId, kind, answer, by, via, at }] };
+      const { kind, by, at, role = 'operator' } = early;
+      return { ...facts, early: [...facts.early, { callId, kind, answer, by, role, via, at }] };
     }
     case 'message.received':
       return withKey(facts, 'message', event.data.messageId, event.seq);

@@ -6,7 +6,7 @@ import {
   type RunEvent,
   type WaitBody,
 } from '@fermata/protocol';
-import { apply } from './apply.ts';
+import { apply, fold } from './apply.ts';
 import type { Command } from './commands.ts';
 import type { CommitPort, CommitResult } from './commit.ts';
 import { decide } from './decide.ts';
@@ -70,6 +70,7 @@ export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
       const [first] = log;
       if (first?.type !== 'run.created')
         throw new Error(`the log of ${runId} does not begin with run.created`);
+      const receipts = fold(log.filter((event) => event.seq <= through))?.receipts;
       const base: RunAgent | null = first.data.agent;
       const agent =
         request.agent === undefined || base === null
@@ -94,6 +95,7 @@ export function createForks(ports: ForkPorts): Pick<RunsFacade, 'fork'> {
         face: null,
         startAt: null,
         forkedFrom: { runId: original.id, seq: through },
+        ...(receipts === undefined ? {} : { forkedReceipts: receipts.head }),
       };
       const { secrets } = definition;
       const run: NewRun = {

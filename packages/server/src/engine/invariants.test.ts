@@ -141,10 +141,16 @@ const OF_LOGS: Record<string, Check> = {
       if (type === 'wait.opened' && data.deadlineAt !== null && data.kind !== 'timer') {
         ends.set(data.id, Date.parse(data.deadlineAt));
       }
+      if (type === 'wait.escalated') {
+        if (data.deadlineAt === null) ends.delete(data.waitId);
+        else ends.set(data.waitId, Date.parse(data.deadlineAt));
+      }
       last = now;
     }
     for (const wait of state.waits) {
       const end = ends.get(wait.id);
+      if (end === undefined && wait.kind !== 'timer')
+        expect(wait).toMatchObject({ deadlineAt: null, remainingMs: null });
       if (end === undefined) continue;
       const stands = { deadlineAt: null, remainingMs: Math.max(end, since) - last };
       const goes = { deadlineAt: new Date(end).toISOString(), remainingMs: null };
@@ -171,7 +177,8 @@ function checkCommit(commands: Command[], before: RunState, { state, events, dec
   expect(said).toBe(state.status === 'waiting' && before.status !== 'waiting' ? 1 : 0);
   if (commands.length !== 1 || !changed || command === undefined || !('by' in command)) return;
   const actors = events.flatMap(actorsOf);
-  if (command.type === 'exhaust') expect(actors.length).toBeGreaterThan(0);
+  const isByClock = command.type === 'exhaust' || command.type === 'expire';
+  if (isByClock) expect(actors.length).toBeGreaterThan(0);
   else if (command.type !== 'claim') expect(actors).toContainEqual(command.by);
 }
 

@@ -5,6 +5,7 @@ import { branch } from './deciders/branch.ts';
 import * as driving from './deciders/driving.ts';
 import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
+import { expire } from './deciders/ladder.ts';
 import { message, messageEnded, messageWaiting } from './deciders/messages.ts';
 import { UNCHANGED, refuseTransition, stale, type Decision } from './deciders/refuse.ts';
 import * as tree from './deciders/tree.ts';
@@ -79,7 +80,7 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   plan: row(upkeep.plan, upkeep.plan),
   assign: row(upkeep.assign, upkeep.assign),
   snooze: row(upkeep.snooze, upkeep.snooze),
-  expire: row(upkeep.expire, unchanged),
+  expire: row(expire, unchanged),
   exhaust: row(upkeep.exhaust, unchanged),
   branch: row(branch, upkeep.late),
   lateOutcome: row(upkeep.lateOutcome, upkeep.lateOutcome),

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { type AnswerBody, type EventData, isTerminal, type WaitKind } from '@fermata/protocol';
+import {
+  type AnswerBody,
+  type DeadlineStep,
+  type EventData,
+  isTerminal,
+  type JsonObject,
+  type WaitKind,
+} from '@fermata/protocol';
 import {
   adopt,
   ANNA,
@@ -223,7 +230,7 @@ export function commandsOf(run: TestRun, { act, a, b, c }: Op): Command[] {
     case 'snooze':
       return [{ type: 'snooze', by, waitId, until: pick(b, null, at(500)) }];
     case 'expire':
-      return [expire(waitId)];
+      return [expireNow(run, waitId)];
     case 'exhaust':
       return [exhaust(pick(a, 'deadlineAt', 'maxActiveSeconds'))];
     case 'resume_with':
@@ -299,13 +306,19 @@ function driveCommands(run: TestRun, a: number, b: number, c: number): Command[]
   const open = state.calls.find((one) => one.state !== 'waiting');
   if (open === undefined && wait !== undefined) {
     return wait.kind === 'timer'
-      ? [expire(wait.id)]
+      ? [expireNow(run, wait.id)]
       : [answer({ waitId: wait.id }, pick(b, ...FITTING[wait.kind]))];
   }
   const callId = open?.callId ?? '';
   if (open?.state === 'running' && c % 4 > 0) return [completeCall(callId)];
   const ask = open?.state === 'running' || (open?.approved === true ? b % 4 === 0 : b % 4 > 0);
   return [ask ? openWaitCommand(run, open, callId, a + b, c) : startCall(callId, open?.digest ?? null)];
+}
+
+/** As the sweep does it: with the deadline that it has read. */
+function expireNow({ state }: TestRun, waitId: string): Command {
+  const wait = state.waits.find((one) => one.id === waitId);
+  return expire(waitId, { expectedDeadlineAt: wait?.deadlineAt ?? null });
 }
 
 function openWaitCommand(
@@ -319,12 +332,23 @@ function openWaitCommand(
   const soon = at(run.seconds + 20);
   const deadlineAt = kind === 'timer' ? soon : pick(c, null, soon, at(run.seconds + 100));
   const onExpire = pick<'continue' | 'fail'>(c, 'continue', 'continue', 'continue', 'fail');
-  const body = waitBody(`w${run.state.head}`, kind, { callId, deadlineAt, onExpire });
+  const deadline =
+    deadlineAt === null ? [] : pick(b, [], LADDER, [{ after: 20, decide: pick(c, ...BODIES) as JsonObject }]);
+  const digest = kind === 'approval' ? pick(c, DIGEST, DIGEST, 'another') : (open?.digest ?? DIGEST);
+  const policy = pick(b, null, 'always');
+  const over = { callId, deadlineAt, onExpire, deadline, digest, policy };
+  const body = waitBody(`w${run.state.head}`, kind, over);
   if (kind !== 'run' || c % 4 === 0) return openWaits(body);
   const runId = `child-${run.state.head}`;
   const child = { runId, created: childBody({}), secrets: null };
   return { type: 'delegate', wait: { ...body, childRunId: runId }, child };
 }
+
+const LADDER: DeadlineStep[] = [
+  { after: 20, notify: 'oncall' },
+  { after: 25, assign: 'ben' },
+  { after: 40, expire: true },
+];
 
 function turnCommands(run: TestRun, a: number, b: number, c: number): Command[] {
   const { phase } = run.state.turn;

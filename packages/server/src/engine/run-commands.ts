@@ -158,7 +158,7 @@ export function answerCommand(
     throw new EngineError('invalid_request', 'an answer names either a waitId or a callId');
   }
   const target = waitId === undefined ? { callId: callId ?? '' } : { waitId };
-  const digest = caller.via === 'native' ? 'required' : 'shown';
+  const digest = caller.via !== 'native' ? 'shown' : caller.mayOmitDigest === true ? 'optional' : 'required';
   return { type: 'answer', by: caller.actor, role: caller.role, via: caller.via, target, answer, digest };
 }
 

@@ -184,7 +184,8 @@ export function factsOf(
         break;
       case 'wait.answered_early': {
         const { callId, answer, via, early: kept } = event.data;
-        early.push({ callId, kind: kept.kind, answer, by: kept.by, via, at: kept.at });
+        const { kind, by, at, role = 'operator' } = kept;
+        early.push({ callId, kind, answer, by, role, via, at });
         break;
       }
       case 'message.received':

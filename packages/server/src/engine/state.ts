@@ -11,6 +11,8 @@ import type {
   Usage,
   WaitKind,
 } from '@fermata/protocol';
+import type { Ladder } from './ladder.ts';
+import type { ReceiptChain } from './receipts.ts';
 
 /**
  * The narrow state of a run: the fold of its log, kept in the locked row (`run_state.state`). Everything that a
@@ -64,6 +66,8 @@ export interface RunState {
   firstLimits: Limits;
   onLimit: OnLimit;
   usage: Omit<Usage, 'activeSeconds'> & { activeMs: number };
+  /** The chain of decisions; replaced as a whole. Absent: the run is older than receipts. */
+  receipts?: ReceiptChain;
   /** Usage at the last reopening: counting limits start there. */
   base: { turns: number; tokens: number; toolCalls: number; costUsd: number; activeMs: number };
 }
@@ -138,12 +142,16 @@ export interface WaitState {
   since: string;
   digest: string | null;
   approvers: string[] | null;
+  /** Rule that asked for the approval; absent: none, or not an approval. */
+  policy?: string;
   childRunId: string | null;
   assignee: string | null;
   /** Absent: never snoozed. */
   snoozedUntil?: string | null;
   onExpire: 'continue' | 'fail';
-  /** Next step of the ladder; null while the clock stands or without a deadline. A timer's is absolute. */
+  /** Steps that are left to take; absent without a deadline, and for a timer. */
+  ladder?: Ladder;
+  /** When its next step is due; null while the clock stands or when none is left. A timer's is absolute. */
   deadlineAt: string | null;
   /** Time left while a hold has stopped the clock, ms. */
   remainingMs: number | null;

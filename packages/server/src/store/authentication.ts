@@ -6,6 +6,8 @@ import type { Pool } from './pool.ts';
 export interface AuthenticationOptions {
   /** For how long a key that was revoked in another process may still work here, ms; less than 5 s. */
   cacheMs?: number;
+  /** Keys of these roles may approve without naming the digest of the call. */
+  digestOptionalRoles?: readonly Role[];
 }
 
 interface Known {
@@ -36,6 +38,7 @@ const MOST_KNOWN = 1000;
 export class Authentication {
   readonly #pool: Pool;
   readonly #cacheMs: number;
+  readonly #digestOptionalRoles: readonly Role[];
   readonly #known = new Map<string, Known>();
   readonly #lookups = new Map<string, Promise<Known | null>>();
   #generation = 0;
@@ -43,6 +46,7 @@ export class Authentication {
   constructor(pool: Pool, options: AuthenticationOptions = {}) {
     this.#pool = pool;
     this.#cacheMs = options.cacheMs ?? CACHE_MS;
+    this.#digestOptionalRoles = options.digestOptionalRoles ?? [];
   }
 
   async authenticate(secret: string, via: RunOrigin): Promise<Caller | null> {
@@ -50,7 +54,8 @@ export class Authentication {
     const hash = hashOf(secret);
     const known = this.#recall(hash.toString('hex')) ?? (await this.#look(hash));
     if (known === null || known.expiresAt <= Date.now()) return null;
-    return { ...known.caller, via };
+    const mayOmitDigest = this.#digestOptionalRoles.includes(known.caller.role);
+    return { ...known.caller, via, ...(mayOmitDigest ? { mayOmitDigest } : {}) };
   }
 
   /** A key or principal has changed in this process. A look-up that is under way is not remembered. */

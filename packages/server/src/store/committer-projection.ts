@@ -48,16 +48,18 @@ export function projectEvents(writes: BatchWrites, run: Working, placed: readonl
         break;
       case 'wait.answered_early': {
         const { callId, answer, via, early } = event.data;
-        run.early.push({ callId, kind: early.kind, answer, by: early.by, via, at: early.at });
+        const { kind, by, at, role = 'operator' } = early;
+        run.early.push({ callId, kind, answer, by, role, via, at });
         writes.early.push({
           runId,
           callId,
-          kind: early.kind,
+          kind,
           seq: event.seq,
           json: JSON.stringify(answer),
-          by: JSON.stringify(early.by),
+          by: JSON.stringify(by),
+          role,
           via,
-          at: early.at,
+          at,
         });
         break;
       }

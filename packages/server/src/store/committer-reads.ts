@@ -1,4 +1,4 @@
-import type { AnswerBody, Actor, Resolution, Wait } from '@fermata/protocol';
+import type { AnswerBody, Actor, Resolution, Role, Wait } from '@fermata/protocol';
 import type { ClosedWait, EarlyAnswer, DecisionFacts } from '../engine/commands.ts';
 import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
@@ -196,7 +196,7 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
   const early = when(
     needs.earlyRunIds,
     () => sql<EarlyRow[]>`
-      select run_id, call_id, kind, answer, by, via, at from early_answers
+      select run_id, call_id, kind, answer, by, role, via, at from early_answers
       where run_id = any(${needs.earlyRunIds}::uuid[])`,
   );
   const known = when(
@@ -342,13 +342,14 @@ interface EarlyRow {
   kind: string;
   answer: AnswerBody;
   by: Actor;
+  role: Role | null;
   via: string;
   at: string;
 }
 
 function earlyFact(row: EarlyRow): EarlyAnswer {
-  const { call_id: callId, kind, answer, by, via, at } = row;
-  return { callId, kind, answer, by, via, at };
+  const { call_id: callId, kind, answer, by, role, via, at } = row;
+  return { callId, kind, answer, by, role: role ?? 'operator', via, at };
 }
 
 function knownKeys(rows: readonly KnownRow[]): BatchFacts['known'] {

@@ -1,4 +1,4 @@
-import { MAX_EVENT_BYTES, type Resolution, type RunEvent, type Wait, type WaitBody } from '@fermata/protocol';
+import { MAX_EVENT_BYTES, type Resolution, type Role, type RunEvent, type Wait, type WaitBody } from '@fermata/protocol';
 import type { NewRun } from '../engine/new-run.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -52,6 +52,7 @@ export interface BatchWrites {
     seq: number;
     json: string;
     by: string;
+    role: Role;
     via: string;
     at: string;
   }[];
@@ -241,8 +242,8 @@ function insertWaits(sql: Sql, opened: BatchWrites['opened']): PromiseLike<unkno
 }
 
 function fixedBody(body: WaitBody): FixedWaitBody {
-  const { prompt, args, digest, schema, childRunId, approvers, deadline, onExpire } = body;
-  return { prompt, args, digest, schema, childRunId, approvers, deadline, onExpire };
+  const { prompt, args, digest, schema, childRunId, approvers, policy, deadline, onExpire } = body;
+  return { prompt, args, digest, schema, childRunId, approvers, policy, deadline, onExpire };
 }
 
 function moveWaits(sql: Sql, moved: BatchWrites['moved']): PromiseLike<unknown> {
@@ -283,6 +284,7 @@ function insertEarly(sql: Sql, early: BatchWrites['early']): PromiseLike<unknown
     seq: item.seq,
     answer: JSON.parse(item.json) as unknown,
     by: JSON.parse(item.by) as unknown,
+    role: item.role,
     via: item.via,
     at: item.at,
   }));

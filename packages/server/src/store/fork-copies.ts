@@ -36,7 +36,7 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
           select ${run.runId}, kind, key, seq from run_keys where run_id = ${fromRunId} and seq <= ${through}`;
         await sql`
           insert into early_answers
-          select ${run.runId}, call_id, kind, seq, answer, by, via, at from early_answers
+          select ${run.runId}, call_id, kind, seq, answer, by, via, at, role from early_answers
           where run_id = ${fromRunId} and seq <= ${through}`;
         await sql`
           insert into blob_references (organization_id, digest, run_id)

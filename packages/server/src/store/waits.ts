@@ -10,7 +10,7 @@ import type { Fragment, Sql } from './sql.ts';
 /** What of a wait is shown to a person and never changes. */
 export type FixedWaitBody = Pick<
   Wait,
-  'prompt' | 'args' | 'digest' | 'schema' | 'childRunId' | 'approvers' | 'deadline' | 'onExpire'
+  'prompt' | 'args' | 'digest' | 'schema' | 'childRunId' | 'approvers' | 'policy' | 'deadline' | 'onExpire'
 >;
 
 /** A row of `waits`. */
@@ -36,7 +36,7 @@ export const WAIT_COLUMNS = `id, run_id, kind, state, call_id, tool, assignee, b
 
 /** A wait as replies show it. */
 export function waitFromRow(row: WaitRow): Wait {
-  const { prompt, args, digest, schema, childRunId, approvers, deadline, onExpire } = row.body;
+  const { prompt, args, digest, schema, childRunId, approvers, policy, deadline, onExpire } = row.body;
   return {
     id: row.id,
     kind: row.kind,
@@ -48,6 +48,7 @@ export function waitFromRow(row: WaitRow): Wait {
     schema,
     childRunId,
     approvers,
+    policy: policy ?? null,
     assignee: row.assignee,
     deadline,
     deadlineAt: row.deadline_at,

@@ -21,6 +21,15 @@ export function needsApproval(policy: ApprovalPolicy | undefined, args: Json): b
   return holds(rule, args);
 }
 
+const MAX_POLICY_LENGTH = 500;
+
+/** The rule that asks for an approval, as the record of the decision names it: `always`, or the rule as JSON. */
+export function policyText(policy: ApprovalPolicy): string {
+  if (typeof policy === 'string' || policy.when === undefined) return 'always';
+  const text = canonicalJson(policy.when as Json);
+  return text.length <= MAX_POLICY_LENGTH ? text : `${text.slice(0, MAX_POLICY_LENGTH).toWellFormed()}…`;
+}
+
 function holds(condition: RuleCondition, args: Json): boolean {
   const actual = valueAt(args, condition.path);
   const { op, value: expected } = condition;

@@ -1,9 +1,13 @@
-import type { AgentFields } from '@fermata/protocol';
+import { answerBodySchema, type AgentFields, type DeadlineStep } from '@fermata/protocol';
+import { kindOfAnswer } from '../../engine/deciders/answers.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath, type Fault } from '../../http/request-validation.ts';
 import { compileSchema } from '../../schemas/json-schema.ts';
 
-/** Throws `invalid_request` for a schema in an agent that is no JSON Schema, and for tools of the same name. */
+/**
+ * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, and for
+ * deadline steps that do nothing or decide what no wait asks.
+ */
 export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpServers'>, path: string): void {
   const faults: Fault[] = [];
   const names = new Set<string>();
@@ -17,10 +21,36 @@ export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpSe
       const schema = compileSchema(tool.inputSchema);
       if (!schema.ok) faults.push({ path: `${place}.inputSchema`, message: schema.message });
     }
+    faults.push(...ladderFaults(tool.deadline ?? [], joinPath(place, ['deadline'])));
   }
   if (fields.output !== undefined) {
     const schema = compileSchema(fields.output);
     if (!schema.ok) faults.push({ path: joinPath(path, ['output']), message: schema.message });
   }
   if (faults.length > 0) throw invalidRequest(faults);
+}
+
+/** A step must do something, and a decision must be an answer to one kind of wait. */
+function ladderFaults(steps: readonly DeadlineStep[], path: string): Fault[] {
+  return steps.flatMap((step, index): Fault[] => {
+    const place = joinPath(path, [index]);
+    const { notify, assign, decide, expire } = step;
+    if (notify === undefined && assign === undefined && decide === undefined && expire === undefined) {
+      return [{ path: place, message: 'expected notify, assign, decide or expire' }];
+    }
+    if (decide === undefined) return [];
+    if (expire !== undefined) return [{ path: place, message: 'give either decide or expire' }];
+    const answer = answerBodySchema.safeParse(decide);
+    if (!answer.success) {
+      const [issue] = answer.error.issues;
+      return [
+        {
+          path: joinPath(place, ['decide', ...(issue?.path ?? [])]),
+          message: issue?.message ?? 'not an answer',
+        },
+      ];
+    }
+    if (kindOfAnswer(answer.data) !== null) return [];
+    return [{ path: joinPath(place, ['decide']), message: 'expected the answer to one kind of wait' }];
+  });
 }

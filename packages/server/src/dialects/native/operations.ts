@@ -14,6 +14,7 @@ import { getBlob } from './routes/get-blob.ts';
 import { getKey } from './routes/get-key.ts';
 import { getMe } from './routes/get-me.ts';
 import { getPrincipal } from './routes/get-principal.ts';
+import { getReceipts } from './routes/get-receipts.ts';
 import { getRun } from './routes/get-run.ts';
 import { getWait } from './routes/get-wait.ts';
 import { listAgents } from './routes/list-agents.ts';
@@ -21,6 +22,7 @@ import { listEvents } from './routes/list-events.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listMessages } from './routes/list-messages.ts';
 import { listPrincipals } from './routes/list-principals.ts';
+import { listReceiptKeys } from './routes/list-receipt-keys.ts';
 import { listRuns } from './routes/list-runs.ts';
 import { listWaits } from './routes/list-waits.ts';
 import { pauseRun } from './routes/pause-run.ts';
@@ -53,6 +55,8 @@ export const nativeOperations: readonly Operation[] = [
   listEvents,
   addNote,
   getBlob,
+  getReceipts,
+  listReceiptKeys,
   watchChanges,
   listWaits,
   getWait,

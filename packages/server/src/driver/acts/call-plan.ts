@@ -1,5 +1,5 @@
 import type { RunError, TranscriptCall, WaitBody } from '@fermata/protocol';
-import { needsApproval } from '../../agent/tools/approval.ts';
+import { needsApproval, policyText } from '../../agent/tools/approval.ts';
 import { afterCrashOf, type ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import { callDigest } from '../../engine/digest.ts';
 import type { CallState } from '../../engine/state.ts';
@@ -50,13 +50,21 @@ export function planCall(options: CallPlanOptions): CallPlan {
   }
   const problem = tool.argsValid(args);
   if (problem !== null) return fail('invalid_arguments', `the arguments are not valid: ${problem}`);
+  if (isAnotherThanApproved(state, call)) {
+    return { kind: 'wait', wait: approvalWait(call, tool, nowMs, 'digest_mismatch') };
+  }
   if (mustAsk(state, tool, args, options.remembered)) {
-    return { kind: 'wait', wait: approvalWait(call, tool, nowMs) };
+    return { kind: 'wait', wait: approvalWait(call, tool, nowMs, policyText(tool.approval)) };
   }
   if (!tool.opensWait) return request(call, tool, state);
   if (tool.type === 'builtin' && tool.name === 'delegate') return { kind: 'delegate', call, tool };
   const draft = waitOfCall(call, tool, nowMs);
   return draft.ok ? { kind: 'wait', wait: draft.wait } : fail('tool_failed', draft.message);
+}
+
+/** An approval is of the exact call: whatever has changed since then, in the log or in its reader, asks again. */
+function isAnotherThanApproved({ digest }: CallState, { tool, args }: ExactCall): boolean {
+  return digest !== null && digest !== callDigest(tool, args);
 }
 
 /** A call that was requested before needs no second approval: a person has said that it be made again. */
@@ -71,13 +79,17 @@ function mustAsk(
 }
 
 function planInDoubt(call: ExactCall, tool: ResolvedTool | undefined, options: CallPlanOptions): CallPlan {
-  const { state, callAttempts } = options;
-  const mayRetry = tool !== undefined && !tool.opensWait && whenUnknown(tool, state) === 'retry';
+  const { state, callAttempts, nowMs } = options;
+  const mayRetry =
+    tool !== undefined &&
+    !tool.opensWait &&
+    !isAnotherThanApproved(state, call) &&
+    whenUnknown(tool, state) === 'retry';
   if (mayRetry && state.attempt < callAttempts) return request(call, tool, state);
   const why = mayRetry
     ? `its outcome was lost ${state.attempt} times`
     : 'the server stopped before its outcome was known';
-  return { kind: 'wait', wait: inDoubtWait(call, why) };
+  return { kind: 'wait', wait: inDoubtWait(call, why, tool, nowMs) };
 }
 
 function request(call: ExactCall, tool: ResolvedTool, state: CallState): CallPlan {

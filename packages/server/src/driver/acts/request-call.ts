@@ -114,7 +114,7 @@ async function settle(segment: Segment, request: PlannedRequest, outcome: ToolOu
     }
     case 'in_doubt': {
       if (segment.stop.aborted) return;
-      const wait = inDoubtWait(request.call, outcome.message);
+      const wait = inDoubtWait(request.call, outcome.message, request.tool, segment.deps.clock.now());
       const asked = await segment.commit([{ type: 'openWaits', waits: [wait] }]);
       if (asked.kind === 'refused') throw asked.error;
     }

@@ -46,18 +46,29 @@ describe('an answer to an approval', () => {
     run.commit(byId(approve));
     expect(run.state.calls[0]).toMatchObject({ state: 'ready', approved: true, digest: DIGEST });
     run.claim();
-    run.commit(startCall(call(1), 'another'));
-    expect(run.state.status).toBe('failed');
-    expect(run.record.error?.code).toBe('tool_failed');
+    expect(run.refused(startCall(call(1), 'another')).code).toBe('invalid_transition');
+    run.commit(startCall(call(1), DIGEST));
+    expect(run.state.calls[0]?.state).toBe('running');
   });
-  it('fails the run for another call without leaving what is in flight beside it', () => {
+  it('makes the segment look again for another call, whatever is in flight beside it', () => {
     const run = withCalls(['tool', 'tool']);
     run.commit(startCall(call(2)));
     run.commit(openWaits(waitBody('w1', 'approval', { callId: call(1) })));
     run.commit(byId(approve));
-    run.commit(startCall(call(1), 'another'));
-    expect(run.state.status).toBe('failed');
-    expect(run.state.calls.map((open) => open.state)).toEqual(['ready', 'in_doubt']);
+    expect(run.refused(startCall(call(1), 'another')).code).toBe('invalid_transition');
+    expect(run.state.calls.map((open) => open.state)).toEqual(['ready', 'running']);
+  });
+  it('is recorded with the role of whoever gave it and the rule that asked for it', () => {
+    const run = withWaits([{ kind: 'approval', policy: 'always' }]);
+    const { events } = run.commit(byId(approve, { role: 'developer' }));
+    expect(events[0]).toMatchObject({ data: { resolution: { role: 'developer', policy: 'always' } } });
+  });
+  it('may leave the digest out where the role policy says so, but not name another one', () => {
+    const run = waiting();
+    const { events } = run.commit(byId({ decision: 'approve' }, { digest: 'optional' }));
+    expect(events[0]).toMatchObject({
+      data: { resolution: { digestSeen: null, digest: DIGEST, via: 'native' } },
+    });
   });
   it('with edited arguments is an approval of those', () => {
     const run = waiting();

@@ -1,9 +1,11 @@
 import {
   roleIncludes,
   roleSchema,
+  type Actor,
   type AnswerBody,
   type Json,
   type Resolution,
+  type Role,
   type WaitKind,
 } from '@fermata/protocol';
 import type { ClosedWait, CommandOf, EarlyAnswer } from '../commands.ts';
@@ -105,21 +107,29 @@ function checkAnswer(draft: Draft, wait: WaitState, command: Answer): Resolution
     });
   }
   checkApprover(draft, wait, command);
-  const verdict = verdictOf(body);
-  let digest = wait.digest;
-  if (wait.kind === 'approval') {
-    if (digest !== null) checkDigest(draft, digest, command);
-    if (body.editedArgs !== undefined && wait.tool !== null) digest = callDigest(wait.tool, body.editedArgs);
-  }
+  if (wait.kind === 'approval' && wait.digest !== null) checkDigest(draft, wait.digest, command);
+  return resolutionOf(draft, wait, body, command);
+}
+
+/** The record of an answer that is accepted: what was seen, and the digest of what is to be executed. */
+export function resolutionOf(
+  draft: Draft,
+  wait: WaitState,
+  body: AnswerBody,
+  { by, role, via }: { by: Actor; role?: Role; via: string },
+): Resolution {
+  const isEdited = wait.kind === 'approval' && body.editedArgs !== undefined && wait.tool !== null;
   return {
-    ...verdict,
+    ...verdictOf(body),
     reason: body.reason ?? null,
-    by: command.by,
+    by,
     at: draft.now,
     digestSeen: body.digest ?? null,
-    digest,
-    via: command.via,
+    digest: isEdited ? callDigest(wait.tool ?? '', body.editedArgs ?? null) : wait.digest,
+    via,
     remember: body.remember ?? null,
+    ...(role === undefined ? {} : { role }),
+    ...(wait.policy === undefined ? {} : { policy: wait.policy }),
   };
 }
 
@@ -217,6 +227,14 @@ function mayComeEarly(call: CallState, kind: WaitKind, open: WaitState | undefin
 }
 
 function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKind): Decision {
+  // Nothing was shown yet, so no role and no face may leave out what is approved.
+  if (kind === 'approval' && command.answer.digest === undefined) {
+    refuse(
+      draft,
+      'digest_required',
+      'a decision before the approval is asked for must name the digest of the call',
+    );
+  }
   const valueDigest = verdictDigest(verdictOf(command.answer));
   const first = call.early.find((kept) => kept.kind === kind);
   if (first !== undefined) {
@@ -231,7 +249,7 @@ function keepEarly(draft: Draft, command: Answer, call: CallState, kind: WaitKin
       callId: call.callId,
       answer: command.answer,
       via: command.via,
-      early: { kind, valueDigest, by: command.by, at: draft.now },
+      early: { kind, valueDigest, by: command.by, at: draft.now, role: command.role },
     },
   });
   return CHANGED;
@@ -256,7 +274,7 @@ export function applyEarly(draft: Draft, wait: WaitState, early: EarlyAnswer): v
     const resolution = checkAnswer(draft, wait, {
       type: 'answer',
       by: early.by,
-      role: 'operator',
+      role: early.role,
       via: early.via,
       target: { waitId: wait.id },
       answer: early.answer,

@@ -169,6 +169,39 @@ describe('a call', () => {
   });
 });
 
+describe('a call that is not the one that was approved', () => {
+  const approved = (): TestRun => {
+    const run = withWaits([{ kind: 'approval' }]);
+    run.commit(answer({ waitId: 'w1' }, { decision: 'approve', digest: DIGEST }));
+    run.claim();
+    return run;
+  };
+  it('is neither requested nor given to the client: the segment must look again', () => {
+    for (const command of [
+      startCall(call(1), 'other'),
+      startCall(call(1)),
+      openWaits(waitBody('w2', 'tool_output', { callId: call(1), digest: 'other' })),
+    ]) {
+      expect(approved().refused(command).code).toBe('invalid_transition');
+    }
+    const run = approved();
+    run.commit(openWaits(waitBody('w2', 'tool_output', { callId: call(1) })));
+    expect(run.state.status).toBe('waiting');
+  });
+  it('is asked for again, and then executed as it is approved now', () => {
+    const run = approved();
+    run.commit(openWaits(waitBody('w2', 'approval', { callId: call(1), digest: 'new' })));
+    expect(run.state.calls[0]).toMatchObject({ state: 'waiting', approved: false, digest: null });
+    expect(run.refused(answer({ waitId: 'w2' }, { decision: 'approve', digest: DIGEST })).code).toBe(
+      'digest_mismatch',
+    );
+    run.commit(answer({ waitId: 'w2' }, { decision: 'approve', digest: 'new' }));
+    run.claim();
+    run.commit(startCall(call(1), 'new'));
+    expect(run.events.at(-1)).toMatchObject({ type: 'tool.started', data: { digest: 'new' } });
+  });
+});
+
 describe('a segment', () => {
   it('that is lost or returned leaves nothing in flight', () => {
     for (const command of [adopt(), adopt('orphaned'), giveBack()]) {

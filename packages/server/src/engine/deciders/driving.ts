@@ -108,16 +108,19 @@ function callInState(draft: Draft, callId: string, states: readonly CallState['s
   return call;
 }
 
+/**
+ * A call is executed as it was approved or not at all. The driver finds a mismatch first and asks again
+ * (`wait.opened` of a new approval); here it can only be behind, and must look at the run again.
+ */
+function checkApproved(draft: Draft, call: CallState, digest: string | null): void {
+  if (call.digest === null || call.digest === digest) return;
+  stale(draft, `call ${call.callId} is not the one that was approved (digest mismatch)`);
+}
+
 /** Committed before the request leaves; an approved call is requested as it was approved, or not at all. */
 export function startCall(draft: Draft, command: CommandOf<'startCall'>): Decision {
   const call = callInState(draft, command.callId, ['ready', 'in_doubt']);
-  if (call.digest !== null && call.digest !== command.digest) {
-    failRun(draft, systemActor('driver'), {
-      code: 'tool_failed',
-      message: `call ${call.callId} is not the one that was approved (digest mismatch)`,
-    });
-    return CHANGED;
-  }
+  checkApproved(draft, call, command.digest);
   const limit = call.attempt === 0 ? reachedLimit(draft, 'call') : null;
   if (limit !== null) {
     exhaustLimit(draft, limit);
@@ -175,6 +178,7 @@ export function mayOpen(draft: Draft, body: WaitBody): boolean {
   if (body.callId === null) return true;
   const states: CallState['state'][] = body.kind === 'in_doubt' ? ['in_doubt', 'running'] : ['ready'];
   const call = callInState(draft, body.callId, states);
+  if (body.kind !== 'approval' && body.kind !== 'in_doubt') checkApproved(draft, call, body.digest);
   const counts = body.kind !== 'approval' && body.kind !== 'in_doubt' && call.attempt === 0;
   const limit = counts ? reachedLimit(draft, 'call') : null;
   if (limit === null) return true;

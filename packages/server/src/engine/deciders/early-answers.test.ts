@@ -82,6 +82,25 @@ describe('an answer by call id that comes before its wait', () => {
     run.commit(openWaits(waitBody('w1', 'approval', { callId: call(1), approvers: ['ben'] })));
     expect(run.state.status).toBe('waiting');
   });
+  it('is given with the role of its principal, who may decide by it', () => {
+    for (const [role, status] of [
+      ['operator', 'waiting'],
+      ['developer', 'running'],
+      ['admin', 'running'],
+    ] as const) {
+      const run = withCalls(['tool']);
+      run.commit(early(approve, { role }));
+      expect(run.events.at(-1)).toMatchObject({ data: { early: { role } } });
+      run.commit(openWaits(waitBody('w1', 'approval', { callId: call(1), approvers: ['developer'] })));
+      expect([role, run.state.status]).toEqual([role, status]);
+    }
+  });
+  it('that approves must name the digest, whatever its role or face: nothing was shown yet', () => {
+    for (const digest of ['required', 'optional', 'shown'] as const) {
+      const run = withCalls(['tool']);
+      expect(run.refused(early({ decision: 'approve' }, { digest })).code).toBe('digest_required');
+    }
+  });
   it('is not taken for a call that the server is making', () => {
     const run = withCalls(['tool']);
     run.commit(startCall(call(1)));

@@ -7,8 +7,7 @@ import { EngineError } from '../errors.ts';
 import type { WaitState } from '../state.ts';
 import { refuseClosed, resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
-import { exhaustLimit, hasPassed, isReached } from './limits.ts';
-import { failRun, fence } from './settle.ts';
+import { exhaustLimit, isReached } from './limits.ts';
 
 /** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
 export function update(draft: Draft, command: CommandOf<'update'>): Decision {
@@ -73,43 +72,6 @@ export function snooze(draft: Draft, command: CommandOf<'snooze'>): Decision {
   const wait = openWait(draft, command.waitId);
   if ((wait.snoozedUntil ?? null) === command.until) return UNCHANGED;
   draft.emit({ type: 'wait.snoozed', data: { waitId: wait.id, until: command.until, by: command.by } });
-  return CHANGED;
-}
-
-/** A timer fires; any other wait expires. The sweep names the deadline it saw, so that two sweepers are harmless. */
-export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
-  const wait = draft.state.waits.find((open) => open.id === command.waitId);
-  if (wait === undefined || !hasPassed(draft, wait.deadlineAt)) return UNCHANGED;
-  const expected = command.expectedDeadlineAt;
-  if (expected !== null && Date.parse(expected) !== Date.parse(wait.deadlineAt ?? '')) return UNCHANGED;
-  const resolution = {
-    outcome: wait.kind === 'timer' ? 'fire' : 'expired',
-    value: null,
-    editedArgs: null,
-    reason: wait.kind === 'timer' ? null : 'nobody answered in time',
-    by: command.by,
-    at: draft.now,
-    digestSeen: null,
-    digest: wait.digest,
-    via: 'system',
-    remember: null,
-  };
-  if (wait.kind === 'timer') {
-    resolveWait(draft, wait, resolution);
-    return CHANGED;
-  }
-  draft.emit({ type: 'wait.expired', data: { waitId: wait.id, callId: wait.callId, resolution } });
-  if (wait.callId !== null && wait.tool !== null) {
-    const { callId, tool } = wait;
-    const inDoubt = wait.kind === 'in_doubt';
-    const reason = inDoubt ? 'nobody answered in time; it may have been executed' : 'nobody answered in time';
-    const outcome = inDoubt ? 'interrupted' : 'expired';
-    draft.emit({ type: 'tool.denied', data: { callId, tool, reason, by: command.by, outcome } });
-  }
-  if (wait.onExpire === 'fail') {
-    fence(draft, 'failed');
-    failRun(draft, systemActor('deadline'), { code: 'timed_out', message: 'nobody answered in time' });
-  }
   return CHANGED;
 }
 

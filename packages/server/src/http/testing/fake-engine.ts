@@ -202,6 +202,7 @@ export function fakeEngine(): FakeEngine {
         })),
     }),
     records: unfaked({}),
+    receipts: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }
