@@ -52,6 +52,7 @@ create table early_answers (
   by json not null,
   via text not null,
   at timestamp with time zone not null,
+  role text,
   constraint early_answers_pkey PRIMARY KEY (run_id, call_id, kind)
 );
 
@@ -131,6 +132,13 @@ create table principals (
   constraint principals_type_check CHECK ((type = ANY (ARRAY['person'::text, 'service'::text]))),
   constraint principals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id),
   constraint principals_number_key UNIQUE (number)
+);
+
+create table receipt_keys (
+  id text not null,
+  public_key text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint receipt_keys_pkey PRIMARY KEY (id)
 );
 
 create table records (

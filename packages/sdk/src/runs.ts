@@ -140,6 +140,6 @@ export function runsApi(transport: Transport): RunsApi {
     getBlob: (runId, digest, options) =>
       transport.bytes({ ...options, method: 'GET', path: at(runId, `/blobs/${encodeURIComponent(digest)}`) }),
     getReceipts: (runId, options) => json({ ...options, method: 'GET', path: at(runId, '/receipts') }),
-    listReceiptKeys: (options) => json({ ...options, method: 'GET', path: '/receipt-keys' }),
+    listReceiptKeys: (options) => json({ ...options, method: 'GET', path: '/receipts/keys' }),
   };
 }

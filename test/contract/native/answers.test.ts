@@ -196,7 +196,7 @@ describe('an approval', () => {
         tools: [{ ...PAY, deadline }],
       },
     );
-    await world().api.reaches(run.id, 'succeeded');
+    expect(await world().api.finished(run.id)).toMatchObject({ status: 'succeeded' });
     const events = await world().api.events(run.id);
     expect(events.filter(({ type }) => type === 'wait.escalated').map(({ data }) => data)).toMatchObject([
       { step: 0, action: { notify: 'oncall' } },

@@ -51,7 +51,7 @@ describe('receipts', () => {
       },
     });
     expect(receipts.run).toMatchObject({ id: runId, status: 'succeeded' });
-    const keys = await world().viewer.call<{ data: Receipts['key'][] }>('GET', '/v1/receipt-keys');
+    const keys = await world().viewer.call<{ data: Receipts['key'][] }>('GET', '/v1/receipts/keys');
     expect(keys.data).toContainEqual(receipts.key);
     expect(verdictOf(receipts, receipts.key.publicKey)).toBe('holds');
     const changed = structuredClone(receipts);
@@ -105,7 +105,7 @@ describe('receipts', () => {
     expect(theirs.chain).toEqual(mine.chain);
     expect(theirs.key.id).not.toBe(mine.key.id);
     expect([verdictOf(mine), verdictOf(theirs)]).toEqual(['holds', 'holds']);
-    const keys = await world().viewer.call<{ data: Receipts['key'][] }>('GET', '/v1/receipt-keys');
+    const keys = await world().viewer.call<{ data: Receipts['key'][] }>('GET', '/v1/receipts/keys');
     expect(keys.data).toEqual(expect.arrayContaining([mine.key, theirs.key]));
   });
 });

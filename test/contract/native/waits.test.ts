@@ -43,7 +43,7 @@ describe('waits', () => {
       kind: 'approval',
       state: 'open',
       digest,
-      schema: null,
+      schema: { type: 'object', required: ['text'] },
       resolution: null,
     });
     expect(wait.id).toMatch(/^wait_/);

@@ -19,7 +19,7 @@ export const addReceiptsVerify: AddCommand = (parent, context) => {
     .argument('<file>', 'file with the receipts, or - for stdin')
     .option(
       '--key <public>',
-      'public key that must have signed them, base64 or hex (see GET /v1/receipt-keys)',
+      'public key that must have signed them, base64 or hex (see GET /v1/receipts/keys)',
     )
     .action(async (file: string, _own: unknown, command: { optsWithGlobals(): GlobalOptions }) => {
       const options = command.optsWithGlobals();

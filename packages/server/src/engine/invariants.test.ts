@@ -267,7 +267,7 @@ describe('whatever happens to a run', () => {
 
 function actorsOf({ data }: RunEvent): Actor[] {
   const found: Actor[] = [];
-  if ('by' in data && data.by !== null) found.push(data.by);
+  if ('by' in data && data.by !== null && data.by !== undefined) found.push(data.by);
   if ('hold' in data && typeof data.hold === 'object') found.push(data.hold.by);
   if ('resolution' in data) found.push(data.resolution.by);
   if ('early' in data) found.push(data.early.by);

@@ -4,7 +4,7 @@ import { defineOperation } from '../../../http/route.ts';
 export const listReceiptKeys = defineOperation({
   operationId: 'listReceiptKeys',
   method: 'GET',
-  path: '/receipt-keys',
+  path: '/receipts/keys',
   tag: 'Events',
   role: 'viewer',
   summary: 'List the keys that sign receipts',
