@@ -131,7 +131,8 @@ describe.each(Object.entries(CAUSES))('a call whose outcome is lost by %s', (_na
     const { runIds, end } = await struck(cause, 1, { afterCrash: 'retry' });
     try {
       const [runId = ''] = runIds;
-      await seeThrough(database.sql, survivor, runId, { effects, answerOf: noQuestion });
+      // Requests of one segment share one start, so that the log does not say how often it was requested.
+      await seeThrough(database.sql, survivor, runId, { answerOf: noQuestion });
       const requests = effects.of(runId);
       expect([requests.length, new Set(requests.map(({ key }) => key)).size]).toEqual([2, 1]);
     } finally {
