@@ -102,6 +102,12 @@ export class EventPrinter {
         return this.#waitOpened(event);
       case 'wait.assigned':
         return [dim(`  ${event.data.waitId} assigned to ${visible(event.data.assignee ?? 'nobody')}`)];
+      case 'wait.escalated': {
+        const { notify } = event.data.action;
+        return typeof notify === 'string'
+          ? [dim(`  ${event.data.waitId} is overdue: ${visible(notify)} is told`)]
+          : [];
+      }
       case 'wait.resolved':
       case 'wait.expired':
       case 'wait.superseded':
@@ -130,7 +136,6 @@ export class EventPrinter {
       case 'tool.output':
       case 'wait.answered_early':
       case 'wait.snoozed':
-      case 'wait.escalated':
       case 'segment.returned':
       case 'child.changed':
       case 'plan.created':

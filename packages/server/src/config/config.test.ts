@@ -57,6 +57,16 @@ describe('loadConfig', () => {
     }
   });
 
+  it('takes the roles that may leave out a digest by name', () => {
+    expect(loadConfig({}).config.keys.digestOptionalRoles).toEqual([]);
+    const { keys } = loadConfig({ FERMATA_DIGEST_OPTIONAL_ROLES: 'developer, admin' }).config;
+    expect(keys.digestOptionalRoles).toEqual(['developer', 'admin']);
+    expect(problemsOf({ FERMATA_DIGEST_OPTIONAL_ROLES: 'boss', FERMATA_RECEIPT_KEY: 'short' })).toEqual([
+      expect.stringMatching(/^FERMATA_RECEIPT_KEY must be 32 bytes/),
+      expect.stringMatching(/^FERMATA_DIGEST_OPTIONAL_ROLES .*(must be|viewer)/),
+    ]);
+  });
+
   it('refuses a direct URL without a database URL', () => {
     expect(problemsOf({ FERMATA_DATABASE_DIRECT_URL: 'postgres://db/x' })).toEqual([
       'FERMATA_DATABASE_DIRECT_URL needs DATABASE_URL beside it',

@@ -2,7 +2,13 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeSecretKey, loadSecretKey, makeSecret, secretKeyFingerprint } from './secrets.ts';
+import {
+  decodeSecretKey,
+  loadReceiptKey,
+  loadSecretKey,
+  makeSecret,
+  secretKeyFingerprint,
+} from './secrets.ts';
 
 let dataDir = '';
 beforeEach(async () => {
@@ -41,5 +47,21 @@ describe('loadSecretKey', () => {
   it('refuses a damaged key file rather than replacing it', async () => {
     await writeFile(join(dataDir, 'secret-key'), 'garbage');
     await expect(loadSecretKey(null, dataDir)).rejects.toThrow('does not hold a key');
+  });
+});
+
+describe('loadReceiptKey', () => {
+  it('makes a key of its own, readable by the owner alone, unless one is configured', async () => {
+    const key = await loadReceiptKey(null, dataDir);
+    expect((await stat(join(dataDir, 'receipt-key'))).mode & 0o777).toBe(0o600);
+    expect(await loadReceiptKey(null, dataDir)).toEqual(key);
+    expect(await loadSecretKey(null, dataDir)).not.toEqual(key);
+    const configured = await loadReceiptKey(makeSecret('ab'.repeat(32)), dataDir);
+    expect(Buffer.from(configured).toString('hex')).toBe('ab'.repeat(32));
+  });
+
+  it('names its variable when the file is damaged', async () => {
+    await writeFile(join(dataDir, 'receipt-key'), 'garbage');
+    await expect(loadReceiptKey(null, dataDir)).rejects.toThrow('FERMATA_RECEIPT_KEY');
   });
 });

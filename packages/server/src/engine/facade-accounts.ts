@@ -1,10 +1,25 @@
-import type { AgentFields, JsonObject, Role, RunAgent, RunOrigin } from '@fermata/protocol';
+import type {
+  AgentFields,
+  JsonObject,
+  ReceiptKey,
+  Receipts,
+  Role,
+  RunAgent,
+  RunOrigin,
+} from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
 
 export interface BlobsFacade {
   /** Stores bytes under their SHA-256; returns `blob:sha256-<hex>`. Storing twice is storing once. */
   put(caller: Caller, bytes: Uint8Array, mediaType: string): Promise<string>;
   get(caller: Caller, digest: string): Promise<{ bytes: Uint8Array; mediaType: string }>;
+}
+
+export interface ReceiptsFacade {
+  /** The decisions of a run up to now, signed. `not_found` for strangers. */
+  get(caller: Caller, runId: string): Promise<Receipts>;
+  /** Public keys of every process that has served this database, oldest first. */
+  keys(caller: Caller): Promise<ReceiptKey[]>;
 }
 
 export interface SavedAgent extends AgentFields {

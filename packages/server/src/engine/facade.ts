@@ -21,8 +21,13 @@ import type {
   WaitState,
 } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
-import type { ReceiptsFacade } from './receipts-facade.ts';
-import type { BlobsFacade, AgentsFacade, IdentityFacade, RecordsFacade } from './facade-accounts.ts';
+import type {
+  BlobsFacade,
+  AgentsFacade,
+  IdentityFacade,
+  ReceiptsFacade,
+  RecordsFacade,
+} from './facade-accounts.ts';
 
 /**
  * The facade: what HTTP and the dialects may ask of the engine. Every method that changes something ends in

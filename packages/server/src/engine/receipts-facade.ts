@@ -7,17 +7,10 @@ import {
   type RunEvent,
   type RunStatus,
 } from '@fermata/protocol';
-import type { Caller } from './caller.ts';
 import { EngineError } from './errors.ts';
+import type { ReceiptsFacade } from './facade-accounts.ts';
 import type { EventReads } from './ports.ts';
 import { linkHash, receiptData, RECEIPT_TYPES, type ReceiptChain } from './receipts.ts';
-
-export interface ReceiptsFacade {
-  /** The decisions of a run up to now, signed. `not_found` for strangers. */
-  get(caller: Caller, runId: string): Promise<Receipts>;
-  /** Public keys of every process that has served this database, oldest first. */
-  keys(caller: Caller): Promise<ReceiptKey[]>;
-}
 
 /** A run as the narrow row has it; `receipts` is absent in runs that are older than receipts. */
 export interface ReceiptedRun {

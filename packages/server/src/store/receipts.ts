@@ -1,6 +1,7 @@
 import type { RunStatus } from '@fermata/protocol';
 import type { EventReads } from '../engine/ports.ts';
-import { createReceiptsFacade, type ReceiptsFacade } from '../engine/receipts-facade.ts';
+import type { ReceiptsFacade } from '../engine/facade-accounts.ts';
+import { createReceiptsFacade } from '../engine/receipts-facade.ts';
 import type { ReceiptChain } from '../engine/receipts.ts';
 import { createReceiptSigner } from '../secrets/receipt-signer.ts';
 import { isUuid } from './condition.ts';
