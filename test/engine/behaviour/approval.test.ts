@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { callDigest } from '../../../packages/server/src/engine/digest.ts';
 import type { Body } from '../../world/api-client.ts';
 import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
@@ -169,6 +170,37 @@ describe('an approval', () => {
       const may = approvers[0] === 'developer' ? developer : api;
       await may.answer(wait.id, { decision: 'approve', digest: wait.digest });
       await api.reaches(run.id, 'succeeded');
+    }
+  });
+
+  it('may be given before it is asked for, by those whom the tool names', async () => {
+    const { api, operator, developer, model } = world();
+    for (const client of [operator, developer]) {
+      const tools = [payment({ approvers: ['developer'] })];
+      const run = await api.start({ model: 'gated/m', input: 'Pay', tools });
+      const turn = await model.next();
+      await api.command(run.id, 'pause');
+      turn.ask({ tool: 'pay', args: { amount: 9 } });
+      await api.reaches(run.id, 'paused');
+      const [call] = (await api.messages(run.id)).flatMap(({ calls }) => calls);
+      const path = `/v1/runs/${run.id}/calls/${call?.callId ?? ''}/answer`;
+      expect(await client.refused('POST', path, { decision: 'approve' })).toMatchObject({
+        code: 'digest_required',
+      });
+      const digest = callDigest('pay', { amount: 9 });
+      await client.answerCall(run.id, call?.callId ?? '', { decision: 'approve', digest });
+      await api.command(run.id, 'resume');
+      if (client === operator) {
+        await openApproval(run.id);
+        expect(effects(run.id)).toEqual([]);
+        await api.command(run.id, 'cancel');
+        continue;
+      }
+      const second = await model.next();
+      second.say('paid');
+      second.end();
+      await api.reaches(run.id, 'succeeded');
+      expect(effects(run.id)).toEqual(['{"amount":9}']);
     }
   });
 

@@ -3,7 +3,6 @@ import {
   type Json,
   type ReceiptKey,
   type ReceiptLink,
-  type Receipts,
   type RunEvent,
   type RunStatus,
 } from '@fermata/protocol';

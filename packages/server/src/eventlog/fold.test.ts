@@ -214,6 +214,18 @@ describe('the transcript', () => {
     expect(transcript.messages[1]?.calls[1]?.error).toEqual({ code: 'expired', message: 'too late' });
   });
 
+  it('keeps the arguments of an approver when the call is asked for again and approved as it was shown', () => {
+    const transcript = foldTranscript(
+      log([
+        created('go'),
+        answered(1, '', ['a']),
+        waitResolved('a', 'approve', { to: 'c' }),
+        waitResolved('a', 'approve'),
+      ]),
+    );
+    expect(transcript.messages[1]?.calls[0]).toMatchObject({ editedArgs: { to: 'c' }, approved: true });
+  });
+
   it('puts running calls in doubt when their segment is lost, and takes no late outcome', () => {
     const events = log([
       created('go'),

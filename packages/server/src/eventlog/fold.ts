@@ -182,9 +182,11 @@ function complete(transcript: Transcript, event: EventOf<'message.completed'>): 
 function resolve(transcript: Transcript, event: EventOf<'wait.resolved'>): void {
   const { callId, resolution } = event.data;
   if (callId === null) return;
+  // A call that was asked for again was shown with the arguments that an approver had put in place before.
+  const editedArgs = resolution.editedArgs ?? transcript.calls.get(callId)?.editedArgs ?? null;
   change(transcript, callId, {
     state: 'ready',
-    ...(resolution.outcome === 'approve' ? { approved: true, editedArgs: resolution.editedArgs } : {}),
+    ...(resolution.outcome === 'approve' ? { approved: true, editedArgs } : {}),
   });
 }
 
