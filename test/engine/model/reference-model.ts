@@ -5,6 +5,9 @@ export type Ended = 'succeeded' | 'failed' | 'cancelled';
 export type Status = 'queued' | 'running' | 'pausing' | 'paused' | 'waiting' | Ended;
 export type Kind = 'approval' | 'tool_output' | 'input' | 'timer' | 'in_doubt' | 'run';
 
+/** A step of a deadline ladder: tells or assigns somebody, gives an answer, or ends the wait. All are overdue. */
+export type Rung = 'tell' | 'assign' | 'yes' | 'no' | 'end';
+
 export type Step =
   | { do: 'pause'; hold: string; now: boolean; stopClock: boolean }
   | { do: 'resume'; hold: string | null }
@@ -22,7 +25,7 @@ export type Step =
   | { do: 'fail_turn'; then: 'retry' | 'hold' | 'fail' }
   | { do: 'start_call'; call: number }
   | { do: 'end_call'; call: number; well: boolean }
-  | { do: 'open_wait'; call: number; kind: Kind }
+  | { do: 'open_wait'; call: number; kind: Kind; ladder: Rung[] }
   | { do: 'give_back' }
   | { do: 'finish' };
 
@@ -37,6 +40,8 @@ interface Wait {
   id: string;
   kind: Kind;
   call: string;
+  /** What is left of its ladder. */
+  ladder: Rung[];
 }
 
 export interface Model {
@@ -155,13 +160,17 @@ function answer(model: Model, { wait: index, yes, who }: Step & { do: 'answer' }
   }
   if (model.waits.some((open) => open.id === known.id && open.kind === 'run'))
     return refused('invalid_request');
+  decideWait(model, known, who, yes);
+  return 'changed';
+}
+
+function decideWait(model: Model, known: Model['all'][number], who: string, yes: boolean): void {
   known.closed = { who, yes };
   const wait = take(model, known.id);
   // A doubt of which a person says no is tried again; any other no, and any other yes but an approval, is a result.
   const goesOn = (wait.kind === 'approval' && yes) || (wait.kind === 'in_doubt' && !yes);
   if (goesOn) callOf(model, wait.call).at = 'ready';
   else result(model, wait.call);
-  return 'changed';
 }
 
 function expire(model: Model, index: number): Outcome {
@@ -170,6 +179,15 @@ function expire(model: Model, index: number): Outcome {
   if (known === undefined || wait === undefined || model.ended !== null) return 'same';
   const stands = [...model.holds.values()].some((hold) => hold.stopClock);
   if (stands && wait.kind !== 'timer') return 'same';
+  const next = wait.kind === 'timer' ? 'end' : wait.ladder.shift();
+  // Nobody answers for a child; what would is taken for the end.
+  const rung = wait.kind === 'run' && (next === 'yes' || next === 'no') ? 'end' : next;
+  if (rung === undefined) return 'same';
+  if (rung === 'tell' || rung === 'assign') return 'changed';
+  if (rung !== 'end') {
+    decideWait(model, known, 'deadline', rung === 'yes');
+    return 'changed';
+  }
   known.closed = { who: 'nobody', yes: false };
   result(model, take(model, wait.id).call);
   return 'changed';
@@ -299,7 +317,7 @@ function driveCall(
       if (!goesOn || !fits || (!isDoubt && model.holds.size > 0)) return NO;
       const id = `w${model.all.length}`;
       call.at = 'waiting';
-      model.waits.push({ id, kind: doing.kind, call: call.id });
+      model.waits.push({ id, kind: doing.kind, call: call.id, ladder: [...doing.ladder] });
       model.all.push({ id, closed: null });
       if (doing.kind === 'run') model.children.add(id);
       return 'changed';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AnswerBody } from '@fermata/protocol';
+import type { AnswerBody, DeadlineStep, JsonObject, WaitBody } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   ANNA,
@@ -35,6 +35,7 @@ import {
   type Kind,
   type Model,
   type Outcome,
+  type Rung,
   type Step,
 } from '../../../../test/engine/model/reference-model.ts';
 
@@ -87,7 +88,15 @@ const STEPS: Arbitraries = {
   fail_turn: [1, fc.record({ do: of('fail_turn'), then: fc.constantFrom('retry', 'hold', 'fail') })],
   start_call: [8, fc.record({ do: of('start_call'), call: index })],
   end_call: [8, fc.record({ do: of('end_call'), call: index, well: fc.boolean() })],
-  open_wait: [12, fc.record({ do: of('open_wait'), call: index, kind: fc.constantFrom(...KINDS) })],
+  open_wait: [
+    12,
+    fc.record({
+      do: of('open_wait'),
+      call: index,
+      kind: fc.constantFrom(...KINDS),
+      ladder: fc.array(fc.constantFrom<Rung>('tell', 'assign', 'yes', 'no', 'end'), { maxLength: 3 }),
+    }),
+  ],
   give_back: [2, fc.record({ do: of('give_back') })],
   finish: [1, fc.record({ do: of('finish') })],
 };
@@ -117,6 +126,27 @@ const NO: Record<Kind, AnswerBody> = {
   in_doubt: { outcome: 'retry' },
   run: { error: 'no' },
 };
+
+/** Every step is due now, one after the other. */
+function ladderOf({ kind, ladder }: Step & { do: 'open_wait' }): Pick<WaitBody, 'deadline' | 'deadlineAt'> {
+  const stepOf = (rung: Rung): Omit<DeadlineStep, 'after'> => {
+    switch (rung) {
+      case 'tell':
+        return { notify: 'oncall' };
+      case 'assign':
+        return { assign: 'ben' };
+      case 'yes':
+        return { decide: { ...YES[kind] } as JsonObject };
+      case 'no':
+        return { decide: { ...NO[kind] } as JsonObject };
+      case 'end':
+        return { expire: true };
+    }
+  };
+  const isDue = kind === 'timer' || ladder.length > 0;
+  const deadline = kind === 'timer' ? [] : ladder.map((rung) => ({ after: 1, ...stepOf(rung) }));
+  return { deadline, deadlineAt: isDue ? at(0) : null };
+}
 
 /** The engine's command for a step of the model. The model is as it was before the step. */
 function commandFor(run: TestRun, model: Model, kinds: Map<string, Kind>, doing: Step): Command {
@@ -172,7 +202,7 @@ function commandFor(run: TestRun, model: Model, kinds: Map<string, Kind>, doing:
     case 'open_wait': {
       const id = `w${model.all.length}`;
       const childRunId = doing.kind === 'run' ? `child-${id}` : null;
-      const wait = waitBody(id, doing.kind, { callId, deadlineAt: at(0), childRunId });
+      const wait = waitBody(id, doing.kind, { callId, ...ladderOf(doing), childRunId });
       if (childRunId === null) return openWaits(wait);
       return { type: 'delegate', wait, child: { runId: childRunId, created: childBody({}), secrets: null } };
     }
