@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { callDigest } from '../../../packages/server/src/engine/digest.ts';
 import type { Body } from '../../world/api-client.ts';
+import { eventually } from '../../world/eventually.ts';
 import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
 import { answerJson } from '../../world/tool-target.ts';
@@ -171,6 +172,32 @@ describe('an approval', () => {
       await may.answer(wait.id, { decision: 'approve', digest: wait.digest });
       await api.reaches(run.id, 'succeeded');
     }
+  });
+
+  it.each([
+    ['by http', () => payment('always')],
+    ['by the client', () => ({ type: 'client', name: 'pay', approval: 'always' })],
+  ])('does not hold for a call %s that was changed meanwhile: it is asked for again', async (_name, tool) => {
+    const { api, database } = world();
+    const run = await world().script([call(5), { text: 'ok' }], { tools: [tool()] });
+    const wait = await openApproval(run.id);
+    await database.sql`
+      update events set data = replace(data::text, '"amount":5', '"amount":500')::json
+      where run_id = ${run.id} and type = 'message.completed'`;
+    await api.answer(wait.id, { decision: 'approve', digest: wait.digest });
+    const again = await eventually(async () => (await api.openWaits(run.id))[0], {
+      what: 'it is asked again',
+    });
+    expect(again).toMatchObject({ kind: 'approval', args: { amount: 500 }, policy: 'digest_mismatch' });
+    expect(again.digest).toBe(callDigest('pay', { amount: 500 }));
+    const stale = await api.refused('POST', `/v1/waits/${again.id}/answer`, {
+      decision: 'approve',
+      digest: wait.digest,
+    });
+    expect(stale).toMatchObject({ code: 'digest_mismatch', digest: again.digest });
+    await api.answer(again.id, { decision: 'deny', digest: again.digest ?? '' });
+    await api.reaches(run.id, 'succeeded');
+    expect(effects(run.id)).toEqual([]);
   });
 
   it('may be given before it is asked for, by those whom the tool names', async () => {

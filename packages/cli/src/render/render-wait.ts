@@ -29,6 +29,7 @@ export function renderWaitCard(wait: Wait, style: Style): string[] {
   if (wait.tool !== null) lines.push(row('tool', style.bold(visible(wait.tool))));
   if (wait.args !== null) lines.push(row('arguments', ''), ...jsonLines(wait.args));
   if (wait.digest !== null) lines.push(row('digest', wait.digest));
+  if (typeof wait.policy === 'string') lines.push(row('rule', visible(wait.policy)));
   if (wait.approvers !== null) lines.push(row('approvers', wait.approvers.map(visible).join(', ')));
   if (wait.deadlineAt !== null) lines.push(row('deadline', wait.deadlineAt));
   const { resolution } = wait;
