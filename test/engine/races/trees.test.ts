@@ -25,7 +25,7 @@ function random(seed: number): () => number {
 /** A leaf that works for a moment; some fail. */
 function leaf(dice: () => number): ChildAgent {
   const delayMs = Math.floor(dice() * 60);
-  const last: Body =
+  const last: JsonObject =
     dice() < 0.15 ? { error: { status: 400, message: 'broken' } } : { text: 'leaf', delayMs };
   return { script: [last] };
 }

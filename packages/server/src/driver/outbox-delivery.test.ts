@@ -5,7 +5,12 @@ import type { PendingOutbox } from '../engine/ports.ts';
 import { createLogger } from '../observe/log.ts';
 import { OutboxDelivery } from './outbox-delivery.ts';
 
-const COMMAND = { type: 'treeCancel', parentId: 'p', by: { type: 'system', id: 'a', name: 'a' }, reason: 'r' };
+const COMMAND = {
+  type: 'treeCancel',
+  parentId: 'p',
+  by: { type: 'system', id: 'a', name: 'a' },
+  reason: 'r',
+};
 
 interface Bench {
   delivery: OutboxDelivery;
