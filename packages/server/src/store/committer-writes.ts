@@ -1,4 +1,11 @@
-import { MAX_EVENT_BYTES, type Resolution, type Role, type RunEvent, type Wait, type WaitBody } from '@fermata/protocol';
+import {
+  MAX_EVENT_BYTES,
+  type Resolution,
+  type Role,
+  type RunEvent,
+  type Wait,
+  type WaitBody,
+} from '@fermata/protocol';
 import type { NewRun } from '../engine/new-run.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import { EngineError } from '../engine/errors.ts';
