@@ -1,15 +1,16 @@
 import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
 import { applyChild, forgetChildren, noteHold, noteReopening } from './apply-tree.ts';
-import { orderedSteps } from './ladder.ts';
-import { chained } from './receipts.ts';
 import {
-  initialState,
-  isOrphaned,
-  liveStatus,
-  type CallState,
-  type RunState,
-  type WaitState,
-} from './state.ts';
+  callOf,
+  closeWait,
+  escalateWait,
+  openWait,
+  resolveWait,
+  setHolds,
+  stateWithout,
+} from './apply-waits.ts';
+import { chained } from './receipts.ts';
+import { initialState, isOrphaned, liveStatus, type CallState, type RunState } from './state.ts';
 
 /**
  * One event onto the state. The same function serves `commit()` and the fold, so that the projection is the fold
@@ -166,13 +167,9 @@ function applyData(
       if (wait !== undefined) wait.assignee = event.data.assignee;
       return;
     }
-    case 'wait.escalated': {
-      const wait = state.waits.find((open) => open.id === event.data.waitId);
-      if (wait === undefined) return;
-      wait.deadlineAt = event.data.deadlineAt;
-      if (wait.ladder !== undefined) wait.ladder = { ...wait.ladder, next: event.data.step + 1 };
+    case 'wait.escalated':
+      escalateWait(state, event);
       return;
-    }
     case 'wait.resolved':
       resolveWait(state, event);
       return;
@@ -301,106 +298,6 @@ function addTokens(
   }
 }
 
-function openWait(state: RunState, event: EventOf<'wait.opened'>): void {
-  const wait = event.data;
-  const stands = clockStands(state) && wait.kind !== 'timer' && wait.deadlineAt !== null;
-  state.waits.push({
-    id: wait.id,
-    kind: wait.kind,
-    callId: wait.callId,
-    tool: wait.tool,
-    since: event.at,
-    digest: wait.digest,
-    approvers: wait.approvers,
-    ...(typeof wait.policy === 'string' ? { policy: wait.policy } : {}),
-    childRunId: wait.childRunId,
-    assignee: wait.assignee,
-    onExpire: wait.onExpire,
-    ...(wait.kind === 'timer' || wait.deadline.length === 0
-      ? {}
-      : { ladder: { steps: orderedSteps(wait.deadline), next: 0 } }),
-    deadlineAt: stands ? null : wait.deadlineAt,
-    remainingMs: stands ? Math.max(0, Date.parse(wait.deadlineAt ?? event.at) - Date.parse(event.at)) : null,
-  });
-  const call = wait.callId === null ? undefined : callOf(state, wait.callId);
-  if (call === undefined) return;
-  call.state = 'waiting';
-  // Asked again: what was approved before is not what is to be executed.
-  if (wait.kind === 'approval') {
-    call.approved = false;
-    call.digest = null;
-  }
-  call.early = call.early.filter((mark) => mark.kind !== wait.kind);
-  // Waits that stand for the call itself count as begun calls; an approval or a doubt comes beside one.
-  if (wait.kind !== 'approval' && wait.kind !== 'in_doubt' && call.attempt === 0) {
-    call.attempt = 1;
-    state.usage.toolCalls += 1;
-  }
-}
-
-function resolveWait(state: RunState, event: EventOf<'wait.resolved'>): void {
-  const { callId, waitId, resolution } = event.data;
-  const wait = state.waits.find((open) => open.id === waitId);
-  const call = callId === null ? undefined : callOf(state, callId);
-  // Any other outcome is the call's result, which is the next event: until then nothing is left to do.
-  if (call !== undefined && (resolution.outcome === 'approve' || resolution.outcome === 'retry'))
-    call.state = 'ready';
-  if (wait?.kind === 'approval' && resolution.outcome === 'approve') {
-    if (call !== undefined) {
-      call.approved = true;
-      call.digest = resolution.digest;
-    }
-    if (resolution.remember === 'run' && wait.tool !== null && !state.remembered.includes(wait.tool)) {
-      state.remembered.push(wait.tool);
-    }
-  }
-  closeWait(state, waitId);
-}
-
-/** What a call is whose wait was closed without an answer. */
-function stateWithout(wait: WaitState | undefined): CallState['state'] {
-  // That nobody answers does not take the doubt away. A child is cancelled with its wait: another may be started.
-  if (wait?.kind === 'in_doubt') return 'in_doubt';
-  return wait?.kind === 'run' ? 'ready' : 'cancelled';
-}
-
-function closeWait(state: RunState, waitId: string): void {
-  state.waits = state.waits.filter((open) => open.id !== waitId);
-}
-
-function callOf(state: RunState, callId: string): CallState | undefined {
-  return state.calls.find((call) => call.callId === callId);
-}
-
 function dropCall(state: RunState, callId: string): void {
   state.calls = state.calls.filter((call) => call.callId !== callId);
-}
-
-/** The clocks of waits stand from the first hold with `stopClock` to the last. */
-function setHolds(state: RunState, holds: RunState['holds']): void {
-  const stood = clockStands(state);
-  state.holds = holds;
-  const stands = clockStands(state);
-  if (stands && !stood) stopClocks(state);
-  if (stood && !stands) startClocks(state);
-}
-
-function clockStands(state: RunState): boolean {
-  return state.holds.some((hold) => hold.stopClock);
-}
-
-function stopClocks(state: RunState): void {
-  for (const wait of state.waits) {
-    if (wait.kind === 'timer' || wait.deadlineAt === null) continue;
-    wait.remainingMs = Math.max(0, Date.parse(wait.deadlineAt) - Date.parse(state.at));
-    wait.deadlineAt = null;
-  }
-}
-
-function startClocks(state: RunState): void {
-  for (const wait of state.waits) {
-    if (wait.remainingMs === null) continue;
-    wait.deadlineAt = new Date(Date.parse(state.at) + wait.remainingMs).toISOString();
-    wait.remainingMs = null;
-  }
 }
