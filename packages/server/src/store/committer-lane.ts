@@ -16,6 +16,8 @@ export interface LaneOptions {
   target: DatabaseTarget;
   listener: CommitListener;
   addJobs: AddDriveJobs;
+  /** Whose rows of `usage` this process adds to. */
+  committerId: string;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
   clock(databaseMs: number): number;
@@ -205,7 +207,7 @@ export class CommitLane {
 
   async #write(sql: Sql, { writes }: DecidedBatch, xid: string): Promise<void> {
     try {
-      const tag = await writeBatch(sql, writes, this.#options.addJobs);
+      const tag = await writeBatch(sql, writes, this.#options.addJobs, this.#options.committerId);
       if (tag !== 'COMMIT') throw new Error(`COMMIT answered ${tag}`);
     } catch (error) {
       if (!isConnectionError(error)) throw error;

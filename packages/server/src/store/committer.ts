@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { crashPoint } from '../observe/crash-point.ts';
 import type { CommitListener, CommitPort, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -46,6 +47,7 @@ export class Committer implements CommitPort, AsyncDisposable {
       target: options.target,
       listener: options.listener,
       addJobs: options.addJobs,
+      committerId: randomUUID(),
       newId: options.newId,
       organizationConcurrency: options.organizationConcurrency,
       clock: options.clock ?? ((databaseMs) => databaseMs),
