@@ -58,8 +58,8 @@ create table jobs (
   organization_id integer not null references organizations (id),
   action text not null,
   status text not null,
-  -- `{filter}` or `{ids}`, as it was asked.
-  selection json not null,
+  -- As it was asked; null: the runs were named by id.
+  filter json,
   hold text,
   reason text,
   rate_per_second double precision,
@@ -75,7 +75,8 @@ create table jobs (
   ended_by json,
   -- The token bucket: every process takes from here.
   tokens double precision not null default 0,
-  tokens_at timestamptz not null default now(),
+  -- Seconds since 1970, as exact as the clock.
+  tokens_at double precision not null default 0,
   -- Who works it; whoever begins anew takes it over.
   worker uuid,
   created_at timestamptz not null default now(),
