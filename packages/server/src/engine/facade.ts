@@ -28,7 +28,6 @@ import type {
   ReceiptsFacade,
   RecordsFacade,
 } from './facade-accounts.ts';
-import type { BlobsFacade, AgentsFacade, IdentityFacade, RecordsFacade } from './facade-accounts.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 

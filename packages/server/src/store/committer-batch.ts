@@ -1,6 +1,6 @@
 import type { Run, RunEvent, Wait } from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
-import type { DecisionFacts } from '../engine/commands.ts';
+import type { DecisionFacts, ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/deciders/refuse.ts';
@@ -45,6 +45,8 @@ export interface BatchOptions {
   listener: CommitListener;
   organizationConcurrency: number | null;
   newId(prefix: string): string;
+  /** Limits of the organization that are used up. */
+  reachedToday(organizationId: number): readonly ReachedDailyLimit[];
   /** Database time to time of commit, ms; tests bring their own clock. */
   clock(databaseMs: number): number;
   /** The lane has waited for the rows: a run that was not found does not exist. */
@@ -275,6 +277,7 @@ class Batch {
       early: run.early,
       known: run.known,
       record: recordFact(run.record ?? undefined),
+      daily: this.#options.reachedToday(run.organizationId),
     };
   }
 

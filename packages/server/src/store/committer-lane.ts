@@ -1,3 +1,4 @@
+import type { ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -7,6 +8,7 @@ import { decideBatch, type DecidedBatch } from './committer-batch.ts';
 import { outcomeOf } from './committer-outcome.ts';
 import { allSettledOrThrow, lockKeys, needsOf, readFacts } from './committer-reads.ts';
 import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
+import type { UsageWrites } from './committer-usage.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { presentOutbox } from './outbox.ts';
 import { Session } from './session.ts';
@@ -20,6 +22,9 @@ export interface LaneOptions {
   committerId: string;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
+  reachedToday(organizationId: number): readonly ReachedDailyLimit[];
+  /** What a durable batch has used. */
+  onUsage(usage: UsageWrites): void;
   clock(databaseMs: number): number;
   onBatch(batch: { lane: string; requests: number; events: number; ms: number }): void;
   onError(error: unknown, what: string): void;
@@ -254,6 +259,7 @@ export class CommitLane {
 
   #settle(batch: readonly Pending[], { outcomes, claims, children, writes }: DecidedBatch): void {
     const { listener } = this.#options;
+    if (writes.usage.size > 0) this.#options.onUsage(writes.usage);
     const last = new Map<string, { state: RunState; dispatch: Dispatch; events: RunEvent[] }>();
     for (const { state, dispatch, events } of children) last.set(state.runId, { state, dispatch, events });
     for (const outcome of outcomes) {

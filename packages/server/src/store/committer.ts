@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { crashPoint } from '../observe/crash-point.ts';
 import type { CommitListener, CommitPort, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { EngineError } from '../engine/errors.ts';
+import type { ReachedDailyLimit } from '../engine/commands.ts';
+import type { UsageWrites } from './committer-usage.ts';
 import { CommitLane, type LaneOptions } from './committer-lane.ts';
 import type { AddDriveJobs } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
@@ -12,6 +14,13 @@ export interface CommitterOptions {
   addJobs: AddDriveJobs;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
+  /** Absent: organizations have no limits. */
+  usage?: {
+    /** Whose rows of `usage` this process adds to. */
+    committerId: string;
+    reached(organizationId: number): readonly ReachedDailyLimit[];
+    add(usage: UsageWrites): void;
+  };
   /** Database time to time of commit, ms; tests bring their own clock. */
   clock?: (databaseMs: number) => number;
   /** How long a command may wait before it is begun, ms. */
@@ -47,9 +56,11 @@ export class Committer implements CommitPort, AsyncDisposable {
       target: options.target,
       listener: options.listener,
       addJobs: options.addJobs,
-      committerId: randomUUID(),
+      committerId: options.usage?.committerId ?? randomUUID(),
       newId: options.newId,
       organizationConcurrency: options.organizationConcurrency,
+      reachedToday: (organizationId) => options.usage?.reached(organizationId) ?? [],
+      onUsage: (usage) => options.usage?.add(usage),
       clock: options.clock ?? ((databaseMs) => databaseMs),
       onBatch: options.onBatch ?? (() => {}),
       onError: options.onError ?? (() => {}),
