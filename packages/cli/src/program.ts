@@ -44,11 +44,7 @@ const GROUPS = [
   ],
   ['waits', 'what runs need from outside', [addWaitsList, addWaitsApprove, addWaitsDeny, addWaitsAnswer]],
   ['receipts', 'the decisions of a run, signed', [addReceiptsGet, addReceiptsVerify]],
-  [
-    'jobs',
-    'commands on many runs',
-    [addJobsStart, addJobsList, addJobsGet, addJobsWatch, addJobsCancel],
-  ],
+  ['jobs', 'commands on many runs', [addJobsStart, addJobsList, addJobsGet, addJobsWatch, addJobsCancel]],
   ['keys', 'API keys', [addKeysCreate, addKeysList, addKeysRevoke]],
 ] as const;
 

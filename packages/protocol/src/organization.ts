@@ -8,7 +8,12 @@ export const dailyLimitsSchema = z
   .strictObject({
     maxTurns: count('Model calls'),
     maxTokens: count('Input and output tokens together'),
-    maxCostUsd: z.number().positive().nullable().optional().describe('US dollars, of the models that have a price'),
+    maxCostUsd: z
+      .number()
+      .positive()
+      .nullable()
+      .optional()
+      .describe('US dollars, of the models that have a price'),
     maxToolCalls: count('Tool calls'),
   })
   .meta({ id: 'DailyLimits' })

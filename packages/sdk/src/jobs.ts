@@ -1,10 +1,4 @@
-import type {
-  CancelJobReply,
-  Job,
-  JobPreview,
-  ListJobsQuery,
-  createJobBodySchema,
-} from '@fermata/protocol';
+import type { CancelJobReply, Job, JobPreview, ListJobsQuery, createJobBodySchema } from '@fermata/protocol';
 import { pagedList, type PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
 import { followStream, parseFrame, type StreamOptions } from './stream.ts';

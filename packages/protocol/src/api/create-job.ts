@@ -17,8 +17,15 @@ export const createJobBodySchema = z
   .strictObject({
     action: jobActionSchema,
     filter: jobFilterSchema.optional(),
-    ids: z.array(z.guid().describe('Run id')).min(1).max(MAX_JOB_IDS).optional().describe('Which runs, by id'),
-    hold: holdNameSchema.optional().describe('pause: the hold that is placed. resume: the one that is released'),
+    ids: z
+      .array(z.guid().describe('Run id'))
+      .min(1)
+      .max(MAX_JOB_IDS)
+      .optional()
+      .describe('Which runs, by id'),
+    hold: holdNameSchema
+      .optional()
+      .describe('pause: the hold that is placed. resume: the one that is released'),
     reason: reasonSchema.optional(),
     ratePerSecond: z.number().positive().max(10_000).optional().describe('At most so many commands a second'),
     stopOnErrorShare: z

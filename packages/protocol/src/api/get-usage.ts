@@ -8,7 +8,9 @@ export type UsageGroup = z.infer<typeof usageGroupSchema>;
 
 export const getUsageQuerySchema = z
   .strictObject({
-    from: usageDaySchema.optional().describe('First day (UTC), as 2026-01-31; 30 days before `to` unless told'),
+    from: usageDaySchema
+      .optional()
+      .describe('First day (UTC), as 2026-01-31; 30 days before `to` unless told'),
     to: usageDaySchema.optional().describe('Last day (UTC); today unless told'),
     groupBy: listParameter(usageGroupSchema, 'day, model, agent; a comma list; day unless told').optional(),
   })

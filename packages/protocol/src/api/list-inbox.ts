@@ -14,7 +14,10 @@ export const listInboxQuerySchema = z
       holdNameSchema,
       'Names of holds, comma list; operator, budget, policy and provider unless told',
     ).optional(),
-    assignee: listParameter(z.string().max(200), 'Principal ids or groups, comma list; holds have none').optional(),
+    assignee: listParameter(
+      z.string().max(200),
+      'Principal ids or groups, comma list; holds have none',
+    ).optional(),
     agent: listParameter(z.string().max(200), 'Agent ids, comma list').optional(),
     olderThan: timeParameter('Standing since before this time').optional(),
     deadlineBefore: timeParameter('Whose next deadline is before this time').optional(),

@@ -97,8 +97,13 @@ async function workSlice(
   return { outcomes, isUnavailable };
 }
 
-function shownError({ logger }: BulkTaskDeps, error: unknown, runId: string): { code: string; message: string } {
-  if (error instanceof EngineError && error.code !== 'internal') return { code: error.code, message: error.message };
+function shownError(
+  { logger }: BulkTaskDeps,
+  error: unknown,
+  runId: string,
+): { code: string; message: string } {
+  if (error instanceof EngineError && error.code !== 'internal')
+    return { code: error.code, message: error.message };
   logger.error({ err: error, runId }, 'a command of a bulk job failed');
   return { code: 'internal', message: 'Something went wrong in the server' };
 }

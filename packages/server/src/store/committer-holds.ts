@@ -26,7 +26,8 @@ export function projectHolds(holds: HoldsWrite[], before: RunState | null, state
 function hasMoved(before: RunState | null, after: RunState): boolean {
   const held = before?.holds ?? [];
   if (held.length === 0 && after.holds.length === 0) return false;
-  if (held.length !== after.holds.length || held.some((hold, index) => hold !== after.holds[index])) return true;
+  if (held.length !== after.holds.length || held.some((hold, index) => hold !== after.holds[index]))
+    return true;
   return before !== null && isTerminal(before.status) !== isTerminal(after.status);
 }
 

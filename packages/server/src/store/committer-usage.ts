@@ -48,7 +48,12 @@ function addTokens(row: UsageWrite, usage: TokenUsage, turns: number): void {
   if (usage.costUsd === null) row.unpricedTurns += 1;
 }
 
-function rowOf(usage: UsageWrites, { organizationId, agentId = '' }: RunState, at: string, model: string): UsageWrite {
+function rowOf(
+  usage: UsageWrites,
+  { organizationId, agentId = '' }: RunState,
+  at: string,
+  model: string,
+): UsageWrite {
   const day = at.slice(0, 10);
   const key = JSON.stringify([organizationId, day, model, agentId]);
   const known = usage.get(key);

@@ -92,7 +92,9 @@ function walkWaits(
   after: readonly (string | number)[] | null,
   limit: number,
 ): Fragment | null {
-  const kinds = (query.kind ?? DEFAULT_INBOX_KINDS).filter((kind): kind is Exclude<InboxKind, 'hold'> => kind !== 'hold');
+  const kinds = (query.kind ?? DEFAULT_INBOX_KINDS).filter(
+    (kind): kind is Exclude<InboxKind, 'hold'> => kind !== 'hold',
+  );
   if (kinds.length === 0) return null;
   const byDeadline = query.orderBy === 'deadline';
   const due = byDeadline ? sql`coalesce(w.deadline_at, 'infinity')` : sql`'infinity'::timestamptz`;
@@ -172,7 +174,17 @@ function itemOf(place: PlaceRow, wait: WaitRow | undefined, row: RunRow | undefi
     if (hold === undefined) return null;
     const prompt = hold.reason ?? `held by ${hold.name}`;
     const { since } = hold;
-    return { id: place.id, kind: 'hold', since, deadlineAt: null, assignee: null, prompt, run, wait: null, hold };
+    return {
+      id: place.id,
+      kind: 'hold',
+      since,
+      deadlineAt: null,
+      assignee: null,
+      prompt,
+      run,
+      wait: null,
+      hold,
+    };
   }
   if (wait === undefined || wait.state !== 'open') return null;
   const shown = waitFromRow(wait);

@@ -35,8 +35,7 @@ export function createJobWork(pool: Pool): JobWork {
       );
     },
     take: (jobId, worker, most) => pool.transaction((sql) => takeSlice(sql, jobId, worker, most)),
-    settle: (jobId, worker, outcomes) =>
-      pool.transaction((sql) => settleSlice(sql, jobId, worker, outcomes)),
+    settle: (jobId, worker, outcomes) => pool.transaction((sql) => settleSlice(sql, jobId, worker, outcomes)),
   };
 }
 
@@ -108,10 +107,7 @@ async function settleSlice(
     where id = ${jobId}`;
 }
 
-function statusAfter(
-  job: WorkRow,
-  counts: { changed: number; skipped: number; failed: number },
-): JobStatus {
+function statusAfter(job: WorkRow, counts: { changed: number; skipped: number; failed: number }): JobStatus {
   if (job.status !== 'running') return job.status;
   const done = counts.changed + counts.skipped + counts.failed;
   const share = job.stop_on_error_share;

@@ -98,12 +98,7 @@ function jobFromRow(row: JobRow): Job {
   };
 }
 
-async function createJob(
-  sql: Sql,
-  caller: Caller,
-  request: CreateJob,
-  addWork: AddBulkWork,
-): Promise<Job> {
+async function createJob(sql: Sql, caller: Caller, request: CreateJob, addWork: AddBulkWork): Promise<Job> {
   const id = `job_${randomBytes(12).toString('hex')}`;
   const { action, filter = null, hold = null, reason = null } = request;
   await sql`

@@ -27,7 +27,10 @@ describe('prices', () => {
   });
 
   it('of the operator go before the built-in ones, and may be less exact', () => {
-    const prices = createPrices({ 'openai/*': { input: 1, output: 1 }, 'local/llama': { input: 0, output: 0.5 } });
+    const prices = createPrices({
+      'openai/*': { input: 1, output: 1 },
+      'local/llama': { input: 0, output: 0.5 },
+    });
     expect(prices.costOf('openai/gpt-5.4', MILLION)).toBe(2);
     expect(prices.costOf('openai/gpt-5.4', { ...MILLION, cachedInputTokens: 500_000 })).toBe(2);
     expect(prices.costOf('local/llama', MILLION)).toBe(0.5);

@@ -14,7 +14,10 @@ export const createJob = defineOperation({
   body: createJobBodySchema,
   example: { action: 'resume', filter: { status: ['paused'], hold: ['budget'] }, ratePerSecond: 50 },
   replies: {
-    200: { description: 'With `dryRun`: for which runs the job would be made', schema: previewJobReplySchema },
+    200: {
+      description: 'With `dryRun`: for which runs the job would be made',
+      schema: previewJobReplySchema,
+    },
     202: { description: 'The job', schema: createJobReplySchema },
   },
   errors: [],

@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { getJobParamsSchema, getJobReplySchema, isFinalJobStatus, jobSchema, type Job } from '@fermata/protocol';
+import {
+  getJobParamsSchema,
+  getJobReplySchema,
+  isFinalJobStatus,
+  jobSchema,
+  type Job,
+} from '@fermata/protocol';
 import type { StreamEndReason } from '@fermata/protocol';
 import { defineOperation } from '../../../http/route.ts';
 import { sseFrame } from '../../../http/sse.ts';
