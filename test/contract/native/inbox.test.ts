@@ -10,7 +10,7 @@ const CLIENT = { type: 'client', name: 'lookup', inputSchema: { type: 'object' }
 const ASK = {
   type: 'builtin',
   name: 'ask_user',
-  deadline: [{ after: 'PT1H', expire: true }],
+  deadline: [{ after: 3600, expire: true }],
 };
 
 interface Page<T> {

@@ -8,6 +8,7 @@ import {
   type WaitKind,
 } from '@fermata/protocol';
 import type { Page } from '../engine/caller.ts';
+import { EngineError } from '../engine/errors.ts';
 import type { InboxFacade, InboxQuery } from '../engine/facade-inbox.ts';
 import type { RunState } from '../engine/state.ts';
 import { allOf, isStorable } from './condition.ts';
@@ -23,6 +24,26 @@ export function createInbox(pool: Pool): InboxFacade {
     list: ({ organizationId }, query) => pool.read((sql) => listInbox(sql, organizationId, query)),
     counts: ({ organizationId }) => pool.read((sql) => countInbox(sql, organizationId)),
   };
+}
+
+/** Due, at and id of the last item that was given. */
+type Place = readonly [string, string, string];
+
+function placeOf(cursor: string | undefined): Place | null {
+  const values = decodeCursor('inbox', cursor, 3);
+  if (values === null) return null;
+  const [due, at, id] = values.map(String);
+  if (!isTime(due) || !isTime(at) || id === undefined || !isStorable(id)) {
+    throw new EngineError('invalid_request', 'The cursor is not one of this list', {
+      errors: [{ path: 'cursor', message: 'not a cursor of this list' }],
+    });
+  }
+  return [due, at, id];
+}
+
+function isTime(text: string | undefined): text is string {
+  if (text === 'infinity') return true;
+  return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text ?? '') && !Number.isNaN(Date.parse(text ?? ''));
 }
 
 /** Where an item stands in the list: the next deadline (`infinity` when that is not asked for), age, id. */
@@ -45,7 +66,7 @@ interface RunRow {
 }
 
 async function listInbox(sql: Sql, organizationId: number, query: InboxQuery): Promise<Page<InboxItem>> {
-  const after = decodeCursor('inbox', query.cursor, 3) ?? null;
+  const after = placeOf(query.cursor);
   const limit = limitOf(query);
   const texts = [query.assignee, query.agent, query.hold].flatMap((list) => list ?? []);
   if (!texts.every(isStorable)) return { data: [], nextCursor: null };
@@ -89,7 +110,7 @@ function walkWaits(
   sql: Sql,
   organizationId: number,
   query: InboxQuery,
-  after: readonly (string | number)[] | null,
+  after: Place | null,
   limit: number,
 ): Fragment | null {
   const kinds = (query.kind ?? DEFAULT_INBOX_KINDS).filter(
@@ -106,7 +127,7 @@ function walkWaits(
   if (query.deadlineBefore !== undefined) add(sql`w.deadline_at < ${query.deadlineBefore}`);
   if (query.agent !== undefined) add(isOfAgent(sql, sql`w.run_id`, query.agent));
   if (after !== null) {
-    const [dueAfter = '', atAfter = '', idAfter = ''] = after;
+    const [dueAfter, atAfter, idAfter] = after;
     add(
       byDeadline
         ? sql`(${due}, w.opened_at, w.id) > (${dueAfter}::timestamptz, ${atAfter}::timestamptz, ${idAfter})`
@@ -129,7 +150,7 @@ function walkHolds(
   sql: Sql,
   organizationId: number,
   query: InboxQuery,
-  after: readonly (string | number)[] | null,
+  after: Place | null,
   limit: number,
 ): Fragment | null {
   const isWanted = (query.kind ?? DEFAULT_INBOX_KINDS).includes('hold');
@@ -139,7 +160,7 @@ function walkHolds(
   if (query.standingBefore !== undefined) add(sql`h.since < ${query.standingBefore}`);
   if (query.agent !== undefined) add(isOfAgent(sql, sql`h.run_id`, query.agent));
   if (after !== null) {
-    const [dueAfter = '', atAfter = '', idAfter = ''] = after;
+    const [dueAfter, atAfter, idAfter] = after;
     // All of them stand behind what has a deadline.
     if (dueAfter === 'infinity') add(sql`(h.since, h.id) > (${atAfter}::timestamptz, ${idAfter})`);
   }
