@@ -29,7 +29,7 @@ create index waits_by_assignee on waits (organization_id, assignee, opened_at, i
   where state = 'open' and assignee is not null;
 create index waits_decided on waits (organization_id, opened_at, id) where state <> 'open';
 
--- What was used, by day (UTC). Each committer adds to rows of its own, so that none waits for another.
+-- What was used, by day (UTC). Each lane of each committer adds to rows of its own, so that none waits for another.
 create table usage (
   organization_id integer not null,
   day date not null,

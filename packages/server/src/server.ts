@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { RunAgent, Tool } from '@fermata/protocol';
-import { v4, v7 } from 'uuid';
+import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { createPrices } from './agent/models/prices.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
@@ -132,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const queue = new GraphileJobQueue({ connection: pgOptions(target), logger, metrics });
   const commitTime = options.clock?.commit ?? ((databaseMs: number) => databaseMs);
-  const budgets = new DailyBudgets(pool, v4(), () => commitTime(Date.now()));
+  const budgets = new DailyBudgets(pool, () => commitTime(Date.now()));
   await budgets.look();
   const identity = createIdentity(pool, { digestOptionalRoles: config.keys.digestOptionalRoles }, () =>
     budgets.look(),

@@ -5,7 +5,6 @@ import { Pool } from '../../../packages/server/src/store/pool.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 import { insertOrganization } from './rows.ts';
 
-const OWN = '01890000-0000-4000-8000-000000000001';
 const OTHER = '01890000-0000-4000-8000-000000000002';
 
 let database: TestDatabase;
@@ -34,12 +33,14 @@ async function insert(committer: string, day: string, turns: number): Promise<vo
 
 it('counts what this process has used at once, what others have used at each look, and forgets with the day', async () => {
   nowMs = Date.parse('2026-05-01T23:00:00.000Z');
-  const budgets = new DailyBudgets(pool, OWN, () => nowMs);
+  const budgets = new DailyBudgets(pool, () => nowMs);
+  const own = budgets.newCommitterId();
+  budgets.newCommitterId();
   await budgets.look();
   budgets.add(used('2026-05-01', 3));
   expect(budgets.reached(1)).toEqual([]);
   await database.sql`update organizations set daily_limits = '{"maxTurns": 10}' where id = 1`;
-  await insert(OWN, '2026-05-01', 3);
+  await insert(own, '2026-05-01', 3);
   await insert(OTHER, '2026-05-01', 6);
   await insert(OTHER, '2026-04-30', 50);
   await budgets.look();
@@ -49,7 +50,7 @@ it('counts what this process has used at once, what others have used at each loo
   const until = '2026-05-02T00:00:00.000Z';
   expect(budgets.reached(1)).toEqual([{ limit: 'maxTurns', most: 10, until }]);
   expect(budgets.reached(2)).toEqual([]);
-  await insert(OWN, '2026-05-01', 4);
+  await insert(own, '2026-05-01', 4);
   await budgets.look();
   expect(budgets.reached(1)).toHaveLength(1);
   nowMs += 3_600_000;

@@ -18,7 +18,7 @@ export interface LaneOptions {
   target: DatabaseTarget;
   listener: CommitListener;
   addJobs: AddDriveJobs;
-  /** Whose rows of `usage` this process adds to. */
+  /** Whose rows of `usage` this lane adds to. */
   committerId: string;
   newId(prefix: string): string;
   organizationConcurrency: number | null;

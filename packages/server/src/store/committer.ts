@@ -16,8 +16,8 @@ export interface CommitterOptions {
   organizationConcurrency: number | null;
   /** Absent: organizations have no limits. */
   usage?: {
-    /** Whose rows of `usage` this process adds to. */
-    committerId: string;
+    /** Each lane adds to rows of `usage` of its own. */
+    newCommitterId(): string;
     reached(organizationId: number): readonly ReachedDailyLimit[];
     add(usage: UsageWrites): void;
   };
@@ -52,11 +52,10 @@ export class Committer implements CommitPort, AsyncDisposable {
 
   constructor(options: CommitterOptions) {
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-    const lane: LaneOptions = {
+    const lane: Omit<LaneOptions, 'committerId'> = {
       target: options.target,
       listener: options.listener,
       addJobs: options.addJobs,
-      committerId: options.usage?.committerId ?? randomUUID(),
       newId: options.newId,
       organizationConcurrency: options.organizationConcurrency,
       reachedToday: (organizationId) => options.usage?.reached(organizationId) ?? [],
@@ -66,11 +65,12 @@ export class Committer implements CommitPort, AsyncDisposable {
       onError: options.onError ?? (() => {}),
       crashPoint,
     };
-    this.#slow = new CommitLane('slow', lane, (pending) => this.#slow.push(pending));
-    this.#fast = Array.from(
-      { length: FAST_LANES },
-      () => new CommitLane('fast', lane, (pending) => this.#slow.push(pending)),
-    );
+    const open = (name: 'fast' | 'slow'): CommitLane => {
+      const committerId = options.usage?.newCommitterId() ?? randomUUID();
+      return new CommitLane(name, { ...lane, committerId }, (pending) => this.#slow.push(pending));
+    };
+    this.#slow = open('slow');
+    this.#fast = Array.from({ length: FAST_LANES }, () => open('fast'));
   }
 
   /** Requests that are queued or in a batch. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DailyLimit, DailyLimits } from '@fermata/protocol';
 import type { ReachedDailyLimit } from '../engine/commands.ts';
 import type { UsageWrites } from './committer-usage.ts';
@@ -26,8 +27,8 @@ const NOTHING: Used = { turns: 0, tokens: 0, toolCalls: 0, costUsd: 0 };
  */
 export class DailyBudgets {
   readonly #pool: Pool;
-  /** Whose rows of `usage` this process adds to. */
-  readonly committerId: string;
+  /** Whose rows of `usage` this process adds to: each lane has its own. */
+  readonly #committerIds: string[] = [];
   /** Time of commits, ms since 1970. */
   readonly #now: () => number;
   #budgets = new Map<number, Budget>();
@@ -35,10 +36,16 @@ export class DailyBudgets {
   /** What this process has used on `day`, by organization. */
   #own = new Map<number, Used>();
 
-  constructor(pool: Pool, committerId: string, now: () => number) {
+  constructor(pool: Pool, now: () => number) {
     this.#pool = pool;
-    this.committerId = committerId;
     this.#now = now;
+  }
+
+  /** For a lane that begins to commit. */
+  newCommitterId(): string {
+    const id = randomUUID();
+    this.#committerIds.push(id);
+    return id;
   }
 
   /** Looks at the limits and at what others have used. */
@@ -60,7 +67,7 @@ export class DailyBudgets {
             coalesce(sum(u.input_tokens + u.output_tokens), 0)::bigint as tokens,
             coalesce(sum(u.tool_calls), 0)::bigint as tool_calls, coalesce(sum(u.cost_usd), 0) as cost_usd
           from usage u
-          where u.organization_id = o.id and u.day = ${day}::date and u.committer <> ${this.committerId}
+          where u.organization_id = o.id and u.day = ${day}::date and u.committer <> all(${this.#committerIds}::uuid[])
         ) sums
         where o.daily_limits is not null`,
     );
