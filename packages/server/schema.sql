@@ -85,8 +85,7 @@ create table holds (
   name text not null,
   since timestamp with time zone not null,
   is_live boolean not null,
-  constraint holds_pkey PRIMARY KEY (id),
-  constraint holds_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id)
+  constraint holds_pkey PRIMARY KEY (id)
 );
 
 create table job_items (

@@ -75,6 +75,37 @@ describe('a process that is killed in the middle of a bulk job', () => {
     killAt('before-bulk-settle:2'));
 });
 
+test('a process that stops in order hands its job over at once', async () => {
+  const runIds = await pausedRuns('handed over');
+  await using leaving = await ServerProcess.start(database.env);
+  const body = { action: 'resume', filter: { metadata: { batch: 'handed over' } }, ratePerSecond: 30 };
+  // The survivor stands still until the other one has the job.
+  survivor.freeze();
+  const job = await (async (): Promise<Job> => {
+    try {
+      const made = await leaving.api.ok<Job>('POST', '/jobs', { body });
+      await eventually(async () => (await leaving.api.ok<Job>('GET', `/jobs/${made.id}`)).done > 10, {
+        what: 'the job has begun',
+      });
+      return made;
+    } finally {
+      survivor.thaw();
+    }
+  })();
+  const stopped = performance.now();
+  expect(await leaving.stop()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - stopped, 'a slow job keeps no process from stopping').toBeLessThan(10_000);
+  const over = await eventually(
+    async () => {
+      const now = await survivor.api.ok<Job>('GET', `/jobs/${job.id}`);
+      return now.finishedAt === null ? null : now;
+    },
+    { what: 'the survivor ends the job' },
+  );
+  expect(over).toMatchObject({ status: 'succeeded', done: RUNS, changed: RUNS });
+  expect(await resumesOf(runIds)).toEqual(runIds.map(() => 1));
+});
+
 test('a job that was resumed once does not resume again what was paused since, whatever is repeated', async () => {
   const runIds = await pausedRuns('again');
   const body = { action: 'resume', ids: runIds.slice(0, 3) };

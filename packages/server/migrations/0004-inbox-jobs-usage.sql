@@ -5,7 +5,7 @@
 -- The holds of every run, as they stand in its state: so that held runs are found without a look at each state.
 create table holds (
   id text primary key,
-  run_id uuid not null references runs (id),
+  run_id uuid not null,
   organization_id integer not null,
   number bigint not null,
   name text not null,

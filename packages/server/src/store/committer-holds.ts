@@ -8,6 +8,8 @@ export interface HoldsWrite {
   organizationId: number;
   number: number;
   isLive: boolean;
+  /** The run has rows already. */
+  hadHolds: boolean;
   holds: RunState['holds'];
 }
 
@@ -19,6 +21,7 @@ export function projectHolds(holds: HoldsWrite[], before: RunState | null, state
     organizationId: state.organizationId,
     number: state.number,
     isLive: !isTerminal(state.status),
+    hadHolds: (before?.holds.length ?? 0) > 0,
     holds: state.holds,
   });
 }
@@ -43,10 +46,13 @@ export function writeHolds(sql: Sql, changed: readonly HoldsWrite[]): PromiseLik
       is_live: isLive,
     })),
   );
-  const removal = sql`delete from holds where run_id = any(${changed.map((run) => run.runId)}::uuid[])`;
-  if (rows.length === 0) return [removal];
-  return [
-    removal,
-    sql`insert into holds select * from json_populate_recordset(null::holds, ${JSON.stringify(rows)}::json)`,
-  ];
+  const held = changed.filter(({ hadHolds }) => hadHolds).map(({ runId }) => runId);
+  const statements: PromiseLike<unknown>[] = [];
+  if (held.length > 0) statements.push(sql`delete from holds where run_id = any(${held}::uuid[])`);
+  if (rows.length > 0) {
+    statements.push(
+      sql`insert into holds select * from json_populate_recordset(null::holds, ${JSON.stringify(rows)}::json)`,
+    );
+  }
+  return statements;
 }

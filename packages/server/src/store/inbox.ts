@@ -3,13 +3,13 @@ import {
   DEFAULT_INBOX_KINDS,
   type InboxItem,
   type InboxKind,
-  type RunAgent,
+  type Hold,
   type RunOrigin,
+  type RunStatus,
 } from '@fermata/protocol';
 import type { Page } from '../engine/caller.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { InboxFacade, InboxQuery } from '../engine/facade-inbox.ts';
-import type { RunState } from '../engine/state.ts';
 import { allOf, isStorable } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, pageOf } from './cursor.ts';
 import { countInbox } from './inbox-counts.ts';
@@ -60,8 +60,11 @@ interface RunRow {
   number: number;
   title: string | null;
   origin: RunOrigin;
-  agent: RunAgent | null;
-  state: RunState;
+  agent_id: string | null;
+  /** Null: there is no agent. */
+  agent_name: string | null;
+  status: RunStatus;
+  holds: Hold[];
 }
 
 async function listInbox(sql: Sql, organizationId: number, query: InboxQuery): Promise<Page<InboxItem>> {
@@ -87,7 +90,8 @@ async function listInbox(sql: Sql, organizationId: number, query: InboxQuery): P
     shown.length === 0
       ? []
       : sql<RunRow[]>`
-          select r.id, r.number, r.title, r.origin, r.agent, s.state
+          select r.id, r.number, r.title, r.origin, r.agent_id, r.agent->>'name' as agent_name, s.status,
+            s.state->'holds' as holds
           from runs r join run_state s on s.run_id = r.id
           where r.id = any(${[...new Set(shown.map((place) => place.run_id))]}::uuid[])`,
   ]);
@@ -192,17 +196,16 @@ function isOfAgent(sql: Sql, runId: Fragment, agents: string[]): Fragment {
 /** Null: it is not there any more. */
 function itemOf(place: PlaceRow, wait: WaitRow | undefined, row: RunRow | undefined): InboxItem | null {
   if (row === undefined) return null;
-  const { state, agent } = row;
   const run: InboxItem['run'] = {
     id: row.id,
     number: row.number,
     title: row.title,
-    status: state.status,
+    status: row.status,
     origin: row.origin,
-    agent: agent === null ? null : { id: agent.id, name: agent.name },
+    agent: row.agent_name === null ? null : { id: row.agent_id, name: row.agent_name },
   };
   if (place.hold !== null) {
-    const hold = state.holds.find(({ name }) => name === place.hold);
+    const hold = row.holds.find(({ name }) => name === place.hold);
     if (hold === undefined) return null;
     const prompt = hold.reason ?? `held by ${hold.name}`;
     const { since } = hold;
