@@ -8,6 +8,7 @@ import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
+import { ListenError } from './config/listen-error.ts';
 import { loadPrices } from './config/prices.ts';
 import { providerSettings } from './config/provider-settings.ts';
 import { nativeFace } from './dialects/native/native-face.ts';
@@ -96,20 +97,6 @@ export interface Server extends AsyncDisposable {
   readonly isNewKey: boolean;
   /** Hands the runs over, ends the streams, closes everything but the database. */
   close(): Promise<void>;
-}
-
-/** The server cannot listen where it is told to. The message is for the operator. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-
-  constructor({ server }: Config, cause: unknown) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    const why = code === 'EADDRINUSE' ? 'another program uses it' : code;
-    super(
-      `Cannot listen on ${server.host}, port ${server.port}: ${why}. Set PORT or HOST to choose another.`,
-      { cause },
-    );
-  }
 }
 
 /** Wires the parts and serves: the only place that knows them all. */
