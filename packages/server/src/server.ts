@@ -57,6 +57,7 @@ import { createJobWork } from './store/job-work.ts';
 import { createJobs } from './store/jobs.ts';
 import { Pool } from './store/pool.ts';
 import { createReceipts } from './store/receipts.ts';
+import { readiness } from './store/readiness.ts';
 import { createRecords } from './store/records.ts';
 import { createRetention } from './store/retention.ts';
 import { createRunReads } from './store/runs.ts';
@@ -383,16 +384,6 @@ function toolsOf(agent: RunAgent | null): Tool[] {
 
 function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
   return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
-}
-
-async function readiness(pool: Pool, isUp: () => boolean): Promise<boolean | string> {
-  if (!isUp()) return 'the server is starting, stopping, or without its database';
-  try {
-    await pool.read((sql) => sql`select 1`);
-    return true;
-  } catch {
-    return 'the database cannot be reached';
-  }
 }
 
 /** The folder of the migrations, beside the program. */
