@@ -1,9 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { benchActs } from './acts.ts';
+import { benchBulk } from './bulk.ts';
 import { benchCommits } from './commits.ts';
 import { benchEngines } from './engines.ts';
-import { startServerProcess, call, until } from './http-world.ts';
-import { benchParked } from './parked.ts';
+import { startServerProcess, call, until, type BenchServer } from './http-world.ts';
+import { benchInbox } from './inbox.ts';
+import { benchParked, insertParked } from './parked.ts';
 import { benchProcesses } from './processes.ts';
 import { benchReplay } from './replay.ts';
 import { benchResumes } from './resumes.ts';
@@ -47,15 +49,35 @@ await part('resumes', async () => {
 });
 await part('processes', () => benchProcesses(databaseUrl, session));
 await part('replay', () => benchReplay(databaseUrl, session));
+await part('bulk', async () => {
+  const server = await startServerProcess(databaseUrl);
+  const result = await benchBulk(server, session);
+  await server.stop();
+  return result;
+});
 await part('parked', async () => {
   const server = await startServerProcess(databaseUrl);
+  await waitingRun(server);
+  await server.stop();
+  return benchParked(databaseUrl, session);
+});
+await part('inbox', async () => {
+  const server = await startServerProcess(databaseUrl);
+  await waitingRun(server);
+  // Those of the part before, when it was measured.
+  const [open] = await session.sql`select count(*)::int as count from waits where state = 'open'`;
+  if (Number(open?.['count']) < 100_000) await insertParked(session.sql);
+  const result = await benchInbox(server, session);
+  await server.stop();
+  return result;
+});
+
+async function waitingRun(server: BenchServer): Promise<void> {
   const { body } = await call(server, 'POST', '/v1/runs', { model: 'script/approval', input: 'x' });
   await until(
     async () => (await call(server, 'GET', `/v1/runs/${String(body['id'])}`)).body['status'] === 'waiting',
   );
-  await server.stop();
-  return benchParked(databaseUrl, session);
-});
+}
 
 // Each part stands beside baselines of its own run, so parts may be measured one at a time.
 const file = 'bench/results/latest.json';

@@ -50,7 +50,7 @@ async function standing(
 }
 
 /** Copies one waiting run of the database 100,000 times, rows as the committer writes them. */
-async function insertParked(sql: Session['sql']): Promise<void> {
+export async function insertParked(sql: Session['sql']): Promise<void> {
   await sql`
     with model as (
       select r.*, s.status as s_status, s.head as s_head, s.state as s_state, w.id as w_id

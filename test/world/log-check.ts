@@ -36,6 +36,7 @@ export async function assertRunIsConsistent(
     records: await tx<RecordRow[]>`
       select title, metadata, output, summary, error, error_code, ended_by, secrets from runs where id = ${runId}`,
     waits: await tx<WaitRow[]>`select * from waits where run_id = ${runId} order by opened_seq`,
+    holds: await tx<HoldRow[]>`select name, since, is_live from holds where run_id = ${runId} order by name`,
   }));
   const events: RunEvent[] = [...found.events];
   const [row, ...others] = found.states;
@@ -43,6 +44,7 @@ export async function assertRunIsConsistent(
   checkOrder(events);
   checkProjection(events, row, found.records[0]);
   checkDispatch(row);
+  checkHolds(row.state, found.holds);
   checkWaits(events, row.state, found.waits);
   checkTurns(events);
   checkCalls(events);
@@ -82,6 +84,21 @@ interface WaitRow {
   opened_at: string;
   opened_seq: number;
   resolution: unknown;
+}
+
+interface HoldRow {
+  name: string;
+  since: string;
+  is_live: boolean;
+}
+
+/** I2: the rows of `holds` are those of the state. */
+function checkHolds(state: RunState, rows: readonly HoldRow[]): void {
+  const is_live = !isTerminal(state.status);
+  const expected = state.holds.map(({ name, since }) => ({ name, since, is_live }));
+  expect([...rows], 'holds are those of the state').toEqual(
+    expected.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  );
 }
 
 /** I1: dense from 1, but for compacted deltas, which name the first seq that they stand for. */

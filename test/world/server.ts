@@ -219,6 +219,19 @@ async function checkRuns({ sql }: TestDatabase): Promise<void> {
       throw new Error(`run ${id} is not consistent: ${String(error)}`, { cause: error });
     });
   }
+  if (!runs.some((run) => run.isFork)) await checkUsage(sql);
+}
+
+/** What the rows of `usage` sum up to is what the logs say, each event once. */
+async function checkUsage(sql: Sql): Promise<void> {
+  const sums = await sql`
+    select organization_id, sum(turns)::int as turns, sum(input_tokens)::int as input, sum(output_tokens)::int as output
+    from usage group by 1 having sum(turns) > 0 order by 1`;
+  const logged = await sql`
+    select r.organization_id, count(*)::int as turns, sum((e.data->'usage'->>'inputTokens')::int)::int as input,
+      sum((e.data->'usage'->>'outputTokens')::int)::int as output
+    from events e join runs r on r.id = e.run_id where e.type = 'message.completed' group by 1 order by 1`;
+  expect([...sums], 'usage is what the logs say').toEqual([...logged]);
 }
 
 /** A fork's log names waits of its original, which have no rows of its own; the rest is as with every run. */

@@ -10,7 +10,7 @@ export const EXIT = {
   unreachable: 3,
   /** No key, a wrong one, or one that may not do this. */
   denied: 4,
-  /** The run that was watched failed or was cancelled. */
+  /** The run or job that was watched failed or was cancelled. */
   runFailed: 5,
   interrupted: 130,
 } as const;

@@ -1,5 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import type { Outcome } from './command-group.ts';
+import { addJobsCancel } from './commands/jobs-cancel.ts';
+import { addJobsGet } from './commands/jobs-get.ts';
+import { addJobsList } from './commands/jobs-list.ts';
+import { addJobsStart } from './commands/jobs-start.ts';
+import { addJobsWatch } from './commands/jobs-watch.ts';
 import { addKeysCreate } from './commands/keys-create.ts';
 import { addKeysList } from './commands/keys-list.ts';
 import { addKeysRevoke } from './commands/keys-revoke.ts';
@@ -28,7 +33,7 @@ Exit codes:
   2    the command was not used rightly
   3    the server cannot be reached
   4    no key, a wrong one, or one that may not do this
-  5    the run that was watched failed or was cancelled
+  5    the run or job that was watched failed or was cancelled
   130  interrupted`;
 
 const GROUPS = [
@@ -39,6 +44,7 @@ const GROUPS = [
   ],
   ['waits', 'what runs need from outside', [addWaitsList, addWaitsApprove, addWaitsDeny, addWaitsAnswer]],
   ['receipts', 'the decisions of a run, signed', [addReceiptsGet, addReceiptsVerify]],
+  ['jobs', 'commands on many runs', [addJobsStart, addJobsList, addJobsGet, addJobsWatch, addJobsCancel]],
   ['keys', 'API keys', [addKeysCreate, addKeysList, addKeysRevoke]],
 ] as const;
 

@@ -66,6 +66,12 @@ export type RunError = z.infer<typeof runErrorSchema>;
 export const tokenUsageSchema = z
   .object({
     inputTokens: z.number().int().min(0).describe('Tokens read'),
+    cachedInputTokens: z
+      .number()
+      .int()
+      .min(0)
+      .optional()
+      .describe('Of these: what the provider had in its cache'),
     outputTokens: z.number().int().min(0).describe('Tokens written'),
     costUsd: z.number().nullable().describe('US dollars; null when the model has no price'),
   })

@@ -7,6 +7,9 @@ import {
   type KeysApi,
   type PrincipalsApi,
 } from './directory.ts';
+import { inboxApi, type InboxApi } from './inbox.ts';
+import { jobsApi, type JobsApi } from './jobs.ts';
+import { organizationApi, type OrganizationApi } from './organization.ts';
 import { runsApi, type RunsApi } from './runs.ts';
 import { followStream, parseFrame, type StreamOptions } from './stream.ts';
 import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.ts';
@@ -18,9 +21,12 @@ export type ClientOptions = TransportOptions;
 export interface Client {
   readonly runs: RunsApi;
   readonly waits: WaitsApi;
+  readonly inbox: InboxApi;
+  readonly jobs: JobsApi;
   readonly agents: AgentsApi;
   readonly keys: KeysApi;
   readonly principals: PrincipalsApi;
+  readonly organization: OrganizationApi;
   /** Who asks, and what answers. */
   me(options?: CallOptions): Promise<MeReply>;
   /**
@@ -39,9 +45,12 @@ export function createClient(options: ClientOptions): Client {
   return {
     runs: runsApi(transport),
     waits: waitsApi(transport),
+    inbox: inboxApi(transport),
+    jobs: jobsApi(transport),
     agents: agentsApi(transport),
     keys: keysApi(transport),
     principals: principalsApi(transport),
+    organization: organizationApi(transport),
     me: (call) => transport.json({ ...call, method: 'GET', path: '/me' }),
     changes: (stream = {}) => watchChanges(transport, stream),
   };

@@ -24,6 +24,9 @@ export type {
   UpdateRun,
 } from './runs.ts';
 export type { StartedStream, StartRun, StartStreamOptions } from './start-stream.ts';
+export type { InboxApi } from './inbox.ts';
+export type { CreateJob, JobsApi } from './jobs.ts';
+export type { OrganizationApi, UpdateOrganization } from './organization.ts';
 export type { AssignWait, SnoozeWait, WaitsApi } from './waits.ts';
 export type {
   AgentsApi,
@@ -40,10 +43,16 @@ export type {
   CreateKeyReply,
   EventOf,
   EventType,
+  InboxCounts,
+  InboxItem,
+  Job,
+  JobAction,
+  JobPreview,
   Json,
   JsonObject,
   KeyReply,
   MeReply,
+  OrganizationReply,
   PrincipalReply,
   Receipts,
   Run,
@@ -53,6 +62,7 @@ export type {
   SavedAgentReply,
   TranscriptMessage,
   Until,
+  UsageReport,
   Wait,
   WaitKind,
 } from '@fermata/protocol';

@@ -3,10 +3,14 @@ import { resolve } from 'node:path';
 import type { RunAgent, Tool } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
+import { createPrices } from './agent/models/prices.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
+import { ListenError } from './config/listen-error.ts';
+import { loadPrices } from './config/prices.ts';
+import { providerSettings } from './config/provider-settings.ts';
 import { nativeFace } from './dialects/native/native-face.ts';
 import { Adoption } from './driver/adopt.ts';
 import { createDriveTask } from './driver/claim.ts';
@@ -17,6 +21,7 @@ import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
 import type { SegmentClock } from './driver/segment-ports.ts';
 import { createSegmentRunner } from './driver/segment.ts';
+import { Loop } from './driver/sweep-loop.ts';
 import { Sweep } from './driver/sweep.ts';
 import { SYSTEM_CLOCK } from './driver/system-clock.ts';
 import { newChildRun } from './engine/child-run.ts';
@@ -31,6 +36,7 @@ import { loadTranscript } from './eventlog/snapshot.ts';
 import { EventTail } from './eventlog/tail.ts';
 import { createApp } from './http/app.ts';
 import { watchConnections } from './http/end-connections.ts';
+import { BULK_TASK, bulkWork, createBulkTask } from './jobs/bulk-task.ts';
 import { GraphileJobQueue } from './jobs/queue.ts';
 import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -39,19 +45,25 @@ import { createSecretBox, type SecretBox } from './secrets/secret-box.ts';
 import { createAgents } from './store/agents.ts';
 import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
+import { DailyBudgets } from './store/daily-budgets.ts';
 import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
 import { createEventReads } from './store/events.ts';
 import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
 import { HintHub } from './store/hints.ts';
 import { createIdentity } from './store/identity.ts';
+import { createInbox } from './store/inbox.ts';
+import { createJobWork } from './store/job-work.ts';
+import { createJobs } from './store/jobs.ts';
 import { Pool } from './store/pool.ts';
 import { createReceipts } from './store/receipts.ts';
+import { readiness } from './store/readiness.ts';
 import { createRecords } from './store/records.ts';
 import { createRetention } from './store/retention.ts';
 import { createRunReads } from './store/runs.ts';
 import { createSnapshotStore } from './store/snapshots.ts';
 import { createSweepReads } from './store/sweep-reads.ts';
+import { createUsage } from './store/usage.ts';
 import { createWaitReads } from './store/waits.ts';
 
 export const VERSION = '0.1.0';
@@ -88,20 +100,6 @@ export interface Server extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The server cannot listen where it is told to. The message is for the operator. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-
-  constructor({ server }: Config, cause: unknown) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    const why = code === 'EADDRINUSE' ? 'another program uses it' : code;
-    super(
-      `Cannot listen on ${server.host}, port ${server.port}: ${why}. Set PORT or HOST to choose another.`,
-      { cause },
-    );
-  }
-}
-
 /** Wires the parts and serves: the only place that knows them all. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, target, logger } = options;
@@ -121,7 +119,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onResync: () => tail.resync(),
   });
   const queue = new GraphileJobQueue({ connection: pgOptions(target), logger, metrics });
-  const identity = createIdentity(pool, { digestOptionalRoles: config.keys.digestOptionalRoles });
+  const commitTime = options.clock?.commit ?? ((databaseMs: number) => databaseMs);
+  const budgets = new DailyBudgets(pool, () => commitTime(Date.now()));
+  await budgets.look();
+  const identity = createIdentity(pool, { digestOptionalRoles: config.keys.digestOptionalRoles }, () =>
+    budgets.look(),
+  );
   const firstAdmin = await identity.ensureFirst(options.apiKey);
 
   const presencePort = createPresence(target, pool);
@@ -153,7 +156,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     addJobs: (jobs) => queue.driveStatement(jobs),
     newId: newIdOf,
     organizationConcurrency: config.running.organizationConcurrency,
-    ...(options.clock?.commit === undefined ? {} : { clock: options.clock.commit }),
+    usage: budgets,
+    clock: commitTime,
     onBatch({ requests, ms }) {
       metrics.committed({ commands: requests, seconds: ms / 1000 });
       metrics.commitQueue(committer.depth);
@@ -168,7 +172,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     timeoutMs: config.tools.timeoutMs,
   });
   const models = createModels({
-    providers: providersOf(config),
+    providers: providerSettings(config),
     aliases: config.models.aliases,
     unknownModel: config.models.unknown,
     defaultModel: config.models.default,
@@ -176,6 +180,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     download: guardedFetch,
   });
   const blobs = createBlobStore(pool);
+  const prices = createPrices(await loadPrices(config));
   let executor: Executor | null = null;
   const segments = createSegmentRunner({
     committer,
@@ -195,7 +200,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       }),
     openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
     isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
-    priceOf: () => null,
+    priceOf: (model, usage) => prices.costOf(model, usage),
     clock: options.clock?.segment ?? SYSTEM_CLOCK,
     log: logger,
   });
@@ -239,12 +244,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     metrics,
   });
   const room = executor;
-  worker = queue.startWorker({
-    drive: { hasRoom: () => room.room > 0, run: createDriveTask({ executor, committer, logger, metrics }) },
-    tasks: {},
-    onWorkerIds: (workerIds) => presence.setWorkerIds(workerIds),
-  });
-
   const agents = createAgents(pool, {
     builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
     of: await loadDefaultAgents(config),
@@ -255,6 +254,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       reads: runs,
       agents,
       newRunId: () => v7(),
+      hasPrice(name) {
+        const model = models.resolve(name);
+        return !model.ok || prices.has(`${model.provider}/${model.model}`);
+      },
       seal: (plaintext, context) => box.seal(plaintext, context),
       forks: createForks({
         committer,
@@ -282,7 +285,29 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     identity,
     records: createRecords(pool),
     receipts: await createReceipts(pool, events, options.receiptKey),
+    jobs: createJobs(pool, (jobId) => queue.addStatement([bulkWork(jobId)])),
+    inbox: createInbox(pool),
+    usage: createUsage(pool),
   };
+
+  const stopBulk = new AbortController();
+  const bulk = createBulkTask({
+    work: createJobWork(pool),
+    runs: engine.runs,
+    draining: stopBulk.signal,
+    logger,
+  });
+  worker = queue.startWorker({
+    drive: { hasRoom: () => room.room > 0, run: createDriveTask({ executor, committer, logger, metrics }) },
+    tasks: { [BULK_TASK]: bulk },
+    onWorkerIds: (workerIds) => presence.setWorkerIds(workerIds),
+  });
+  const budgetLoop = new Loop({
+    round: () => budgets.look(),
+    everyMs: 1000,
+    logger,
+    what: 'what organizations have used today cannot be looked at now',
+  });
 
   const draining = new AbortController();
   let isReady = true;
@@ -306,10 +331,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         isReady = false;
       },
       executor: room,
-      jobWorker: worker ?? { stop: async () => {} },
+      jobWorker: {
+        stop(limitMs) {
+          stopBulk.abort();
+          return worker?.stop(limitMs) ?? Promise.resolve();
+        },
+      },
       committer,
       reads: sweepReads,
-      loops: [watch, sweep, adoption].filter((loop) => loop !== null),
+      loops: [watch, sweep, adoption, budgetLoop].filter((loop) => loop !== null),
       presence,
       endStreams: async () => {
         draining.abort();
@@ -346,28 +376,6 @@ function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');
 }
 
-function providersOf({ models }: Config): Parameters<typeof createModels>[0]['providers'] {
-  const key = (provider: Config['models']['openai']): { apiKey: string; baseUrl?: string } | undefined =>
-    provider.apiKey === null
-      ? undefined
-      : {
-          apiKey: provider.apiKey.reveal(),
-          ...(provider.baseUrl === null ? {} : { baseUrl: provider.baseUrl }),
-        };
-  const [openai, anthropic, google] = [key(models.openai), key(models.anthropic), key(models.google)];
-  return {
-    ...(openai === undefined ? {} : { openai }),
-    ...(anthropic === undefined ? {} : { anthropic }),
-    ...(google === undefined ? {} : { google }),
-    compatible: Object.fromEntries(
-      Object.entries(models.compatible).map(([name, { baseUrl, apiKey }]) => [
-        name,
-        { baseUrl, ...(apiKey === null ? {} : { apiKey: apiKey.reveal() }) },
-      ]),
-    ),
-  };
-}
-
 /** A ready-made script brings its own tools along when the run declares none. */
 function toolsOf(agent: RunAgent | null): Tool[] {
   const tools = agent?.tools ?? [];
@@ -376,16 +384,6 @@ function toolsOf(agent: RunAgent | null): Tool[] {
 
 function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
   return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
-}
-
-async function readiness(pool: Pool, isUp: () => boolean): Promise<boolean | string> {
-  if (!isUp()) return 'the server is starting, stopping, or without its database';
-  try {
-    await pool.read((sql) => sql`select 1`);
-    return true;
-  } catch {
-    return 'the database cannot be reached';
-  }
 }
 
 /** The folder of the migrations, beside the program. */

@@ -25,6 +25,7 @@ const UNKNOWN: SampleIds = {
   principalId: '01890000-0000-7000-8000-000000000000',
   keyId: 'key_0',
   digest: `sha256-${'0'.repeat(64)}`,
+  jobId: 'job_0',
 };
 
 function send(

@@ -101,6 +101,52 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
       'listWaits filters by run, kind, state, assignee, tool, olderThan and deadlineBefore',
     'list.bad-query': 'an unknown parameter, a bad limit or a bad cursor is 422 with its path',
   }),
+  ...from('native API: jobs (bulk)', {
+    'jobs.filter':
+      'createJob gives the runs that match the filters of listRuns a command, once each, and answers 202 with the job',
+    'jobs.ids': 'createJob takes ids; one that refuses, or names nothing, has failed with its error',
+    'jobs.actions': 'pause, resume, cancel and retry; a hold may be named for the first two',
+    'jobs.dry-run': 'dryRun says for which runs the job would be made, and writes nothing',
+    'jobs.progress': 'getJob counts total, done, changed, skipped and failed, also as a stream that ends',
+    'jobs.list': 'listJobs shows jobs, newest first, by status and action',
+    'jobs.cancel': 'cancelJob leaves what is done and does no more; again it changes nothing',
+    'jobs.rate': 'ratePerSecond is kept',
+    'jobs.stop-on-errors': 'stopOnErrorShare stops a job when too many runs have refused',
+    'jobs.bad-request': 'neither or both of filter and ids, or a hold where none belongs, is 422',
+    'jobs.actor': 'the commands of a job are logged with whoever made it, its reason and its id',
+  }),
+  ...from('native API: inbox', {
+    'inbox.items': 'listInbox shows open approvals, questions and doubts, and held runs, each with its run',
+    'inbox.order': 'the oldest first, or the next deadline first, page by page',
+    'inbox.filters': 'listInbox filters by kind, hold, assignee, agent, olderThan and deadlineBefore',
+    'inbox.snoozed': 'what is snoozed is hidden unless asked for, until its time has come',
+    'inbox.counts': 'getInboxCounts counts by kind, hold and assignee',
+    'inbox.client-tools': 'results of client tools are shown only when asked for',
+    'waits.history':
+      'decided waits are listed by agent, by who decided and since when, newest first on request',
+  }),
+  ...from('native API: usage; design 6: limits', {
+    'usage.report': 'getUsage sums turns, calls, tokens and cost by day, model and agent',
+    'usage.bad-range': 'days that are none, or in the wrong order, are 422',
+    'prices.cost': 'costUsd comes from the price table; it is null without a price',
+    'prices.max-cost':
+      'a run with maxCostUsd is not started with a model without a price: 409 not_configured',
+    'limits.max-cost': 'maxCostUsd holds the run when its cost is reached',
+    'limits.daily': 'a daily limit of the organization holds its runs before the next step, and says so',
+    'limits.daily-fail': 'with onLimit fail the run fails budget_exhausted',
+    'limits.daily-resume':
+      'a resume is 409 budget_exhausted until the limit is raised; the run’s own limits do not help',
+    'limits.organization': 'everybody may see the limits, an admin may change them, null removes one',
+  }),
+  ...from('design 3: which hold', {
+    'holds.default-release': 'a resume without a name releases operator, provider and budget, and no other',
+    'holds.named-release': 'a named hold is released alone, also policy and parent and the caller’s own',
+    'holds.set': 'a run has a set of holds: one of a name, and goes on when the last is released',
+    'holds.budget-grant':
+      'releasing budget grants the exhausted limit’s first amount again, or takes the limits given',
+    'holds.seal': 'a sealed run refuses retry, messages and reopening, and may still be paused and resumed',
+    'holds.retry': 'retry does the failed step of a failed run again, and is refused for every other',
+  }),
   ...from('native API: agents, principals, keys, me', {
     'me.get': 'getMe shows principal, key, organization and server',
     'agents.crud': 'agents are created, read, listed, changed into a new version, and deleted',

@@ -5,7 +5,7 @@ import type { World } from '../../world/server.ts';
 
 /** One of everything that a path of the API can name, in the first organization. */
 export type SampleIds = Readonly<
-  Record<'runId' | 'waitId' | 'callId' | 'agentId' | 'principalId' | 'keyId' | 'digest', string>
+  Record<'runId' | 'waitId' | 'callId' | 'agentId' | 'principalId' | 'keyId' | 'digest' | 'jobId', string>
 >;
 
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
@@ -38,6 +38,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     role: 'viewer',
     principalId: principal.id,
   });
+  const job = await api.call<{ id: string }>('POST', '/v1/jobs', { action: 'retry', ids: [runId] });
   const digest = /blob:(sha256-[0-9a-f]{64})/.exec(JSON.stringify(await api.events(runId)))?.[1] ?? '';
   return {
     runId,
@@ -47,12 +48,15 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     principalId: principal.id,
     keyId: key.id,
     digest,
+    jobId: job.id,
   };
 }
 
 /** A valid body for each operation that takes one. */
 export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   startRun: { input: 'hello' },
+  createJob: { action: 'pause', filter: { key: 'of-no-run' } },
+  updateOrganization: { name: 'Home' },
   updateRun: { title: 'A title' },
   pauseRun: { reason: 'a reason' },
   resumeRun: {},

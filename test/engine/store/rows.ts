@@ -95,6 +95,10 @@ export async function insertRun(
   };
   await sql`insert into runs select * from json_populate_record(null::runs, ${JSON.stringify(run)}::json)`;
   await sql`insert into run_state select * from json_populate_record(null::run_state, ${JSON.stringify(locked)}::json)`;
+  for (const { name, since } of narrow.holds) {
+    await sql`insert into holds (id, run_id, organization_id, number, name, since, is_live)
+      values (${`hold_${id}_${name}`}, ${id}, ${organizationId}, ${number}, ${name}, ${since}, ${narrow.finishedAt === null})`;
+  }
   return { id, number };
 }
 

@@ -166,13 +166,22 @@ describe('retention', () => {
     await executor(true);
     await database.sql`update executors set dead_at = now() - interval '2 days' where id in (${gone}, ${busy})`;
     await run(claimBy(busy));
+    await database.sql`insert into jobs (id, organization_id, action, status, caller, total, finished_at)
+      values ('job_old', 1, 'pause', 'succeeded', '{}', 2, now() - interval '8 days'),
+        ('job_new', 1, 'pause', 'succeeded', '{}', 1, now()), ('job_open', 1, 'pause', 'running', '{}', 1, null)`;
+    await database.sql`insert into job_items (job_id, position, run_id)
+      select job_id, position, ${id} from (values ('job_old', 1), ('job_old', 2), ('job_new', 1), ('job_open', 1))
+        as item (job_id, position)`;
     expect([
       await retention.expiredReplies(100),
       await retention.expiredRecords(100),
       await retention.unusedBlobs(1),
       await retention.unusedBlobs(100),
       await retention.deadExecutors(100),
-    ]).toEqual([1, 1, 1, 1, 1]);
+      await retention.endedJobItems(1),
+      await retention.endedJobItems(100),
+      await retention.endedJobItems(100),
+    ]).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
     expect(await database.sql`select encode(digest, 'hex') as digest from blobs order by 1`).toEqual([
       { digest: '02' },
       { digest: '03' },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { organizationSchema } from '../organization.ts';
 import { roleSchema } from '../status.ts';
 import { principalSchema } from './principal.ts';
 
@@ -7,14 +8,7 @@ export const meSchema = z
   .object({
     principal: principalSchema,
     key: z.object({ id: z.string().describe('Key id'), role: roleSchema }).describe('The key that was sent'),
-    organization: z
-      .object({
-        id: z.number().int().describe('Number'),
-        uuid: z.string().describe('UUID'),
-        name: z.string().describe('Name'),
-        createdAt: z.string().describe('When it was created, RFC 3339 UTC'),
-      })
-      .describe('The organization'),
+    organization: organizationSchema,
     server: z
       .object({
         version: z.string().describe('Version of the server'),

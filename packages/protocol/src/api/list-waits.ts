@@ -12,9 +12,13 @@ export const listWaitsQuerySchema = z
     tool: listParameter(z.string().max(200), 'Tool names, comma list').optional(),
     olderThan: timeParameter('Opened before this time').optional(),
     deadlineBefore: timeParameter('Whose next deadline is before this time').optional(),
+    agent: listParameter(z.string().max(200), 'Agent ids of their runs, comma list').optional(),
+    decidedBy: listParameter(z.string().max(200), 'Who decided, ids of principals, comma list').optional(),
+    decidedAfter: timeParameter('Decided after this time').optional(),
+    order: z.enum(['asc', 'desc']).optional().describe('asc: oldest first (unless told). desc: newest first'),
     ...pageQueryShape,
   })
   .describe('Which waits');
 export type ListWaitsQuery = z.output<typeof listWaitsQuerySchema>;
-export const listWaitsReplySchema = pageSchema(waitSchema, 'Waits, oldest first');
+export const listWaitsReplySchema = pageSchema(waitSchema, 'Waits, oldest first unless told');
 export type ListWaitsReply = z.infer<typeof listWaitsReplySchema>;

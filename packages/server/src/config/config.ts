@@ -50,6 +50,8 @@ export interface Config {
     openai: ProviderConfig;
     google: ProviderConfig;
     compatible: Record<string, { baseUrl: string; apiKey: Secret | null }>;
+    /** JSON, or a file of it. */
+    prices: string | null;
   };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
@@ -171,6 +173,7 @@ function groupVariables(env: z.output<typeof variables>): Config {
       aliases: env.FERMATA_MODEL_ALIASES,
       unknown: env.FERMATA_UNKNOWN_MODEL,
       stallMs: env.FERMATA_MODEL_STALL_MS,
+      prices: env.FERMATA_PRICES ?? null,
       anthropic: { apiKey: env.ANTHROPIC_API_KEY ?? null, baseUrl: env.ANTHROPIC_BASE_URL ?? null },
       openai: { apiKey: env.OPENAI_API_KEY ?? null, baseUrl: env.OPENAI_BASE_URL ?? null },
       google: { apiKey: env.GOOGLE_GENERATIVE_AI_API_KEY ?? null, baseUrl: env.GOOGLE_BASE_URL ?? null },

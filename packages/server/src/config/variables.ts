@@ -230,6 +230,16 @@ export const variables = z.object({
     integer(100, 3_600_000).prefault('120000'),
   ),
 
+  FERMATA_PRICES: variable(
+    'Models',
+    'Prices of models in US dollars per million tokens, as JSON or the path of a JSON file, for example ' +
+      '`{"local/llama": {"input": 0.1, "cachedInput": 0.01, "output": 0.4}, "openai/*": {"input": 1, "output": 2}}`. ' +
+      'They go before the built-in list prices of well-known models. The cost of a model without a price is unknown, ' +
+      'and a run with `maxCostUsd` is not started with it.',
+    name.optional(),
+    'the built-in list prices',
+  ),
+
   FERMATA_DEFAULT_AGENT: variable(
     'Agents and faces',
     'Agent (its id, or a JSON file) of requests that name none.',

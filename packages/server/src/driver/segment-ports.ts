@@ -58,8 +58,8 @@ export interface SegmentDeps {
   providerKeysOf?(secrets: Readonly<Record<string, string>>): Readonly<Record<string, string>>;
   /** The presence session was confirmed within the last `maxAgeMs`: no other process can have adopted our runs. */
   isPresent(maxAgeMs: number): boolean;
-  /** US dollars of a call, or null when the model has no price. */
-  priceOf(model: string, usage: Pick<TokenUsage, 'inputTokens' | 'outputTokens'>): number | null;
+  /** US dollars of a call of `provider/name`, or null when the model has no price. */
+  priceOf(model: string, usage: Omit<TokenUsage, 'costUsd'>): number | null;
   clock: SegmentClock;
   log: SegmentLogger;
   limits?: Partial<SegmentLimits>;

@@ -92,6 +92,7 @@ function start(over: Partial<SweepOptions> = {}, concurrency = 10): void {
       expiredRecords: () => Promise.reject(new Error('broken')),
       unusedBlobs: async () => deleted.push('blobs'),
       deadExecutors: async () => deleted.push('executors'),
+      endedJobItems: async () => deleted.push('jobItems'),
     },
     perOrganization: null,
     deliver: () => undefined,
@@ -224,6 +225,6 @@ describe('Sweep', () => {
     await pass(59_000);
     expect(deleted).toEqual([]);
     await pass(1000);
-    expect(deleted).toEqual(['replies', 'blobs', 'executors']);
+    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems']);
   });
 });

@@ -200,6 +200,7 @@ export class Sweep implements AsyncDisposable {
       records: () => retention.expiredRecords(LIMIT),
       blobs: () => retention.unusedBlobs(LIMIT),
       executors: () => retention.deadExecutors(LIMIT),
+      jobItems: () => retention.endedJobItems(LIMIT),
     };
     for (const [kind, run] of Object.entries(kinds)) {
       await this.#part(kind, async () => metrics.swept(kind, await run()));

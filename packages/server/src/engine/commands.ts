@@ -14,7 +14,7 @@ import type {
   ToolCall,
   WaitBody,
 } from '@fermata/protocol';
-import type { CountingLimit } from '@fermata/protocol';
+import type { CountingLimit, DailyLimit } from '@fermata/protocol';
 import type { NewRun } from './new-run.ts';
 
 /** Every command on one existing run. The first group comes from outside, the second from the driver. */
@@ -183,6 +183,16 @@ export interface DecisionFacts {
   known: ReadonlyMap<string, number>;
   /** The wide fields that `update` and `report` compare with; null when no command of the commit needs them. */
   record: ReportedFields | null;
+  /** Limits of the organization that are used up for today. */
+  daily?: readonly ReachedDailyLimit[];
+}
+
+/** A limit of the whole organization, which is used up until the next day begins. */
+export interface ReachedDailyLimit {
+  limit: DailyLimit;
+  most: number;
+  /** RFC 3339. */
+  until: string;
 }
 
 /** What is not given is not known, and then counts as another value. */

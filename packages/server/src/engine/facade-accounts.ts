@@ -1,5 +1,6 @@
 import type {
   AgentFields,
+  DailyLimits,
   JsonObject,
   ReceiptKey,
   Receipts,
@@ -55,7 +56,14 @@ export interface Organization {
   id: number;
   uuid: string;
   name: string;
+  dailyLimits: DailyLimits;
   createdAt: string;
+}
+
+export interface OrganizationPatch {
+  name?: string | undefined;
+  /** Merged by key, null removes one. */
+  dailyLimits?: DailyLimits | undefined;
 }
 
 export interface Principal {
@@ -87,6 +95,11 @@ export interface IdentityFacade {
   /** The caller of a key, or null. Looked up by SHA-256; a revoked, expired or disabled one is null. */
   authenticate(secret: string, via: RunOrigin): Promise<Caller | null>;
   organization(caller: Caller): Promise<Organization>;
+  updateOrganization(
+    caller: Caller,
+    patch: OrganizationPatch,
+    options?: CommandOptions,
+  ): Promise<Organization>;
   principal(caller: Caller, principalId: string): Promise<Principal>;
   principals(caller: Caller, query: PageQuery): Promise<Page<Principal>>;
   createPrincipal(

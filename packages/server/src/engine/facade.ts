@@ -28,6 +28,8 @@ import type {
   ReceiptsFacade,
   RecordsFacade,
 } from './facade-accounts.ts';
+import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
+import type { JobsFacade } from './facade-jobs.ts';
 
 /**
  * The facade: what HTTP and the dialects may ask of the engine. Every method that changes something ends in
@@ -42,6 +44,9 @@ export interface Engine {
   readonly identity: IdentityFacade;
   readonly records: RecordsFacade;
   readonly receipts: ReceiptsFacade;
+  readonly jobs: JobsFacade;
+  readonly inbox: InboxFacade;
+  readonly usage: UsageFacade;
 }
 
 export interface Changed {
@@ -218,6 +223,10 @@ export interface WaitQuery extends PageQuery {
   /** Opened longer ago than this, RFC 3339. */
   openedBefore?: string | undefined;
   deadlineBefore?: string | undefined;
+  agent?: string[] | undefined;
+  /** Ids of actors. */
+  decidedBy?: string[] | undefined;
+  decidedAfter?: string | undefined;
 }
 
 export interface WaitsFacade {

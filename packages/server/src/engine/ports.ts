@@ -253,4 +253,6 @@ export interface Retention {
   unusedBlobs(limit: number): Promise<number>;
   /** Dead executors, dead for longer than a day, that own no claimed run and no unreleased worker. */
   deadExecutors(limit: number): Promise<number>;
+  /** The rows of single runs of bulk jobs that ended more than 7 days ago; the jobs stay. */
+  endedJobItems(limit: number): Promise<number>;
 }

@@ -11,6 +11,8 @@ import type { AgentsFacade } from './facade-accounts.ts';
 export interface StartRunPorts {
   agents: Pick<AgentsFacade, 'get' | 'defaultAgent'>;
   newRunId(): string;
+  /** False: what a call of the model costs is not known. True also for a model that nobody knows. */
+  hasPrice(model: string): boolean;
   /** Seals the run's secrets; the context binds them to the run. */
   seal(plaintext: string, context: string): string;
 }
@@ -19,6 +21,8 @@ export interface StartRunPorts {
 export async function newRun(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<NewRun> {
   const agent = await resolveAgent(ports, caller, request);
   const runId = ports.newRunId();
+  const limits = mergeLimits(agent?.limits ?? {}, request.limits ?? {});
+  if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrice(ports, agent);
   const { secrets } = request;
   return {
     runId,
@@ -38,7 +42,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, request: Star
       parent: null,
       forkedFrom: null,
       input: request.input ?? null,
-      limits: mergeLimits(agent?.limits ?? {}, request.limits ?? {}),
+      limits,
       onLimit: request.onLimit ?? agent?.onLimit ?? 'fail',
       onProviderFailure: request.onProviderFailure ?? agent?.onProviderFailure ?? 'fail',
       metadata: request.metadata ?? {},
@@ -47,6 +51,15 @@ export async function newRun(ports: StartRunPorts, caller: Caller, request: Star
       traceparent: request.traceparent ?? null,
     },
   };
+}
+
+/** A limit of cost that can never be reached is none. */
+function requirePrice(ports: StartRunPorts, agent: RunAgent | null): void {
+  if (agent === null || ports.hasPrice(agent.model)) return;
+  throw new EngineError(
+    'not_configured',
+    `the run has maxCostUsd, and the model ${agent.model} has no price; the operator sets one in FERMATA_PRICES`,
+  );
 }
 
 /** The session of a caller's own key: the same UUID in every process, without a look-up. */

@@ -34,6 +34,8 @@ export interface RunState {
   byParent?: { seq: number; held: boolean };
   /** It was reopened after its parent had its result: from then on it goes its own way. */
   leftTree?: boolean;
+  /** Saved agent; absent for any other. */
+  agentId?: string;
   status: RunStatus;
   statusSince: string;
   /** Last seq of the log. */
@@ -166,6 +168,7 @@ export function initialState(runId: string, at: string, created: EventData<'run.
     mode: created.mode,
     parentId: created.parent?.runId ?? null,
     ...(created.depth === undefined ? {} : { depth: created.depth }),
+    ...(typeof created.agent?.id === 'string' ? { agentId: created.agent.id } : {}),
     status: 'queued',
     statusSince: at,
     head: 1,

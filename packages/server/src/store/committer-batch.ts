@@ -1,6 +1,6 @@
 import type { Run, RunEvent, Wait } from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
-import type { DecisionFacts } from '../engine/commands.ts';
+import type { DecisionFacts, ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/deciders/refuse.ts';
@@ -17,7 +17,9 @@ import type { Sent } from '../engine/outbox.ts';
 import { copyState, type RunState } from '../engine/state.ts';
 import { reportToParent } from '../engine/tree.ts';
 import { causeOf, checkFence, sameDispatch, startOnClaim } from './committer-fence.ts';
+import { projectHolds } from './committer-holds.ts';
 import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
+import { projectUsage } from './committer-usage.ts';
 import { emptyWrites, placeEvent, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
 import { noteBlobs, projectEvents, type Working } from './committer-projection.ts';
 import { newRecord } from './new-record.ts';
@@ -43,6 +45,8 @@ export interface BatchOptions {
   listener: CommitListener;
   organizationConcurrency: number | null;
   newId(prefix: string): string;
+  /** Limits of the organization that are used up. */
+  reachedToday(organizationId: number): readonly ReachedDailyLimit[];
   /** Database time to time of commit, ms; tests bring their own clock. */
   clock(databaseMs: number): number;
   /** The lane has waited for the rows: a run that was not found does not exist. */
@@ -103,6 +107,7 @@ class Batch {
   /** The rows of runs as they are after the last request of the batch. */
   finishWrites(): BatchWrites {
     for (const [runId, run] of this.#runs) {
+      projectHolds(this.#writes.holds, run.before, run.state);
       if (run.changed) this.#writes.changed.set(runId, { state: run.state, dispatch: run.dispatch });
     }
     for (const created of this.#writes.created) {
@@ -184,6 +189,7 @@ class Batch {
     this.#leave(state.runId, [reportToParent(asCreated, state, events)]);
     this.#runs.set(run.runId, {
       organizationId,
+      before: null,
       state,
       dispatch,
       record,
@@ -224,6 +230,7 @@ class Batch {
     const report = reportToParent(run.state, decided.state, decided.events);
     this.#leave(runId, [...decided.sent, report]);
     this.#noteDelivered(request);
+    projectUsage(this.#writes.usage, run.state, decided.state, decided.events);
     run.state = decided.state;
     run.changed = run.changed || placed.length > 0 || !sameDispatch(run.dispatch, dispatch);
     run.dispatch = dispatch;
@@ -248,6 +255,7 @@ class Batch {
     if (locked === undefined) return null;
     const run: Working = {
       organizationId: locked.organizationId,
+      before: locked.state,
       state: locked.state,
       dispatch: locked.dispatch,
       record: this.#facts.records.get(runId) ?? null,
@@ -269,6 +277,7 @@ class Batch {
       early: run.early,
       known: run.known,
       record: recordFact(run.record ?? undefined),
+      daily: this.#options.reachedToday(run.organizationId),
     };
   }
 

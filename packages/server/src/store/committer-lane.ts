@@ -1,3 +1,4 @@
+import type { ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -7,6 +8,7 @@ import { decideBatch, type DecidedBatch } from './committer-batch.ts';
 import { outcomeOf } from './committer-outcome.ts';
 import { allSettledOrThrow, lockKeys, needsOf, readFacts } from './committer-reads.ts';
 import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
+import type { UsageWrites } from './committer-usage.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { presentOutbox } from './outbox.ts';
 import { Session } from './session.ts';
@@ -16,8 +18,13 @@ export interface LaneOptions {
   target: DatabaseTarget;
   listener: CommitListener;
   addJobs: AddDriveJobs;
+  /** Whose rows of `usage` this lane adds to. */
+  committerId: string;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
+  reachedToday(organizationId: number): readonly ReachedDailyLimit[];
+  /** What a durable batch has used. */
+  onUsage(usage: UsageWrites): void;
   clock(databaseMs: number): number;
   onBatch(batch: { lane: string; requests: number; events: number; ms: number }): void;
   onError(error: unknown, what: string): void;
@@ -205,7 +212,7 @@ export class CommitLane {
 
   async #write(sql: Sql, { writes }: DecidedBatch, xid: string): Promise<void> {
     try {
-      const tag = await writeBatch(sql, writes, this.#options.addJobs);
+      const tag = await writeBatch(sql, writes, this.#options.addJobs, this.#options.committerId);
       if (tag !== 'COMMIT') throw new Error(`COMMIT answered ${tag}`);
     } catch (error) {
       if (!isConnectionError(error)) throw error;
@@ -252,6 +259,7 @@ export class CommitLane {
 
   #settle(batch: readonly Pending[], { outcomes, claims, children, writes }: DecidedBatch): void {
     const { listener } = this.#options;
+    if (writes.usage.size > 0) this.#options.onUsage(writes.usage);
     const last = new Map<string, { state: RunState; dispatch: Dispatch; events: RunEvent[] }>();
     for (const { state, dispatch, events } of children) last.set(state.runId, { state, dispatch, events });
     for (const outcome of outcomes) {

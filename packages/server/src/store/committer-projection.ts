@@ -10,6 +10,8 @@ import type { RunRecordRow } from './run-row.ts';
 /** One run within a batch: later requests see what earlier ones decided. */
 export interface Working {
   organizationId: number;
+  /** As the batch found it; null for a run that it has created. */
+  before: RunState | null;
   state: RunState;
   dispatch: Dispatch;
   record: RunRecordRow | null;

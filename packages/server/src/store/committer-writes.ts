@@ -13,6 +13,8 @@ import type { RunRecord } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
 import { jsonArray, plainArray } from './array-literal.ts';
 import { allSettledOrThrow } from './committer-reads.ts';
+import { writeHolds, type HoldsWrite } from './committer-holds.ts';
+import { writeUsage, type UsageWrites } from './committer-usage.ts';
 import { newRecord } from './new-record.ts';
 import { deleteOutbox, insertOutbox, type OutboxWrite } from './outbox.ts';
 import type { Fragment, Sql } from './sql.ts';
@@ -71,6 +73,8 @@ export interface BatchWrites {
   outbox: OutboxWrite[];
   /** Outbox rows that were applied, or refused. */
   delivered: number[];
+  holds: HoldsWrite[];
+  usage: UsageWrites;
 }
 
 /** The event with its JSON text; one that is too large refuses its request, not the batch. */
@@ -99,6 +103,8 @@ export function emptyWrites(): BatchWrites {
     blobs: [],
     outbox: [],
     delivered: [],
+    holds: [],
+    usage: new Map(),
   };
 }
 
@@ -109,7 +115,12 @@ export type AddDriveJobs = (jobs: BatchWrites['jobs']) => { text: string; values
  * Round trip two: everything set-based, and COMMIT. Resolves with the command tag of the COMMIT: a COMMIT that was
  * pipelined behind a failed statement succeeds with `ROLLBACK`.
  */
-export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriveJobs): Promise<string> {
+export async function writeBatch(
+  sql: Sql,
+  writes: BatchWrites,
+  addJobs: AddDriveJobs,
+  committerId: string,
+): Promise<string> {
   const statements: PromiseLike<unknown>[] = [];
   if (writes.created.length > 0) statements.push(...insertRuns(sql, writes.created));
   statements.push(...appendEvents(sql, writes));
@@ -127,6 +138,8 @@ export async function writeBatch(sql: Sql, writes: BatchWrites, addJobs: AddDriv
   if (writes.blobs.length > 0) statements.push(insertBlobReferences(sql, writes.blobs));
   if (writes.outbox.length > 0) statements.push(insertOutbox(sql, writes.outbox));
   if (writes.delivered.length > 0) statements.push(deleteOutbox(sql, writes.delivered));
+  if (writes.holds.length > 0) statements.push(...writeHolds(sql, writes.holds));
+  if (writes.usage.size > 0) statements.push(writeUsage(sql, writes.usage, committerId));
   const jobs = addJobs(writes.jobs);
   if (jobs !== null) statements.push(sql.unsafe(jobs.text, jobs.values, { prepare: true }));
   const commit = sql`commit`;

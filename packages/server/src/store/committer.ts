@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { crashPoint } from '../observe/crash-point.ts';
 import type { CommitListener, CommitPort, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { EngineError } from '../engine/errors.ts';
+import type { ReachedDailyLimit } from '../engine/commands.ts';
+import type { UsageWrites } from './committer-usage.ts';
 import { CommitLane, type LaneOptions } from './committer-lane.ts';
 import type { AddDriveJobs } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
@@ -11,6 +14,13 @@ export interface CommitterOptions {
   addJobs: AddDriveJobs;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
+  /** Absent: organizations have no limits. */
+  usage?: {
+    /** Each lane adds to rows of `usage` of its own. */
+    newCommitterId(): string;
+    reached(organizationId: number): readonly ReachedDailyLimit[];
+    add(usage: UsageWrites): void;
+  };
   /** Database time to time of commit, ms; tests bring their own clock. */
   clock?: (databaseMs: number) => number;
   /** How long a command may wait before it is begun, ms. */
@@ -42,22 +52,25 @@ export class Committer implements CommitPort, AsyncDisposable {
 
   constructor(options: CommitterOptions) {
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-    const lane: LaneOptions = {
+    const lane: Omit<LaneOptions, 'committerId'> = {
       target: options.target,
       listener: options.listener,
       addJobs: options.addJobs,
       newId: options.newId,
       organizationConcurrency: options.organizationConcurrency,
+      reachedToday: (organizationId) => options.usage?.reached(organizationId) ?? [],
+      onUsage: (usage) => options.usage?.add(usage),
       clock: options.clock ?? ((databaseMs) => databaseMs),
       onBatch: options.onBatch ?? (() => {}),
       onError: options.onError ?? (() => {}),
       crashPoint,
     };
-    this.#slow = new CommitLane('slow', lane, (pending) => this.#slow.push(pending));
-    this.#fast = Array.from(
-      { length: FAST_LANES },
-      () => new CommitLane('fast', lane, (pending) => this.#slow.push(pending)),
-    );
+    const open = (name: 'fast' | 'slow'): CommitLane => {
+      const committerId = options.usage?.newCommitterId() ?? randomUUID();
+      return new CommitLane(name, { ...lane, committerId }, (pending) => this.#slow.push(pending));
+    };
+    this.#slow = open('slow');
+    this.#fast = Array.from({ length: FAST_LANES }, () => open('fast'));
   }
 
   /** Requests that are queued or in a batch. */

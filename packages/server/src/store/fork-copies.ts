@@ -1,5 +1,6 @@
 import type { ForkPorts } from '../engine/fork.ts';
 import { UNDISPATCHED } from '../engine/dispatch.ts';
+import { projectHolds, writeHolds, type HoldsWrite } from './committer-holds.ts';
 import { insertEvents, insertRuns } from './committer-writes.ts';
 import type { Pool } from './pool.ts';
 
@@ -17,6 +18,9 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
       await pool.transaction(async (sql) => {
         const at = state.at;
         await Promise.all(insertRuns(sql, [{ run, number, state, dispatch: UNDISPATCHED, at }]));
+        const holds: HoldsWrite[] = [];
+        projectHolds(holds, null, state);
+        await Promise.all(writeHolds(sql, holds));
         const created = {
           runId: run.runId,
           seq: 1,
@@ -47,7 +51,14 @@ export function createForkCopies(pool: Pool): ForkPorts['copies'] {
       await pool.transaction(async (sql) => {
         const { count } = await sql`delete from run_state where run_id = ${runId} and head = ${head}`;
         if (count === 0) return;
-        for (const table of ['events', 'run_keys', 'early_answers', 'blob_references', 'snapshots']) {
+        for (const table of [
+          'holds',
+          'events',
+          'run_keys',
+          'early_answers',
+          'blob_references',
+          'snapshots',
+        ]) {
           await sql`delete from ${sql(table)} where run_id = ${runId}`;
         }
         await sql`delete from runs where id = ${runId}`;

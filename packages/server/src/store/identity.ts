@@ -2,7 +2,7 @@ import type { IdentityFacade } from '../engine/facade-accounts.ts';
 import { Authentication, type AuthenticationOptions } from './authentication.ts';
 import { ensureFirstAdmin, type FirstAdmin } from './first-admin.ts';
 import { createKey, listKeys, readKey, revokeKey } from './keys.ts';
-import { readOrganization } from './organizations.ts';
+import { readOrganization, updateOrganization } from './organizations.ts';
 import type { Pool } from './pool.ts';
 import { createPrincipal, listPrincipals, readPrincipal, updatePrincipal } from './principals.ts';
 import { withReply } from './replies.ts';
@@ -12,8 +12,15 @@ export interface Identity extends IdentityFacade {
   ensureFirst(apiKey: string): Promise<FirstAdmin>;
 }
 
-/** Organizations, principals and keys. */
-export function createIdentity(pool: Pool, options: AuthenticationOptions = {}): Identity {
+/**
+ * Organizations, principals and keys.
+ * @param onLimits what is to know that an organization's limits may have changed
+ */
+export function createIdentity(
+  pool: Pool,
+  options: AuthenticationOptions = {},
+  onLimits: () => Promise<void> = async () => {},
+): Identity {
   const authentication = new Authentication(pool, options);
   /** After the commit, also of one whose outcome is unknown. */
   const forgetting = async <T>(change: Promise<T>): Promise<T> => {
@@ -27,6 +34,13 @@ export function createIdentity(pool: Pool, options: AuthenticationOptions = {}):
     ensureFirst: (apiKey) => forgetting(ensureFirstAdmin(pool, apiKey)),
     authenticate: (secret, via) => authentication.authenticate(secret, via),
     organization: ({ organizationId }) => pool.read((sql) => readOrganization(sql, organizationId)),
+    async updateOrganization({ organizationId }, patch, commandOptions) {
+      const changed = await withReply(pool, commandOptions, (sql) =>
+        updateOrganization(sql, organizationId, patch),
+      );
+      await onLimits();
+      return changed;
+    },
     principal: ({ organizationId }, principalId) =>
       pool.read((sql) => readPrincipal(sql, organizationId, principalId)),
     principals: ({ organizationId }, query) => pool.read((sql) => listPrincipals(sql, organizationId, query)),

@@ -33,6 +33,14 @@ export function createRetention(pool: Pool): Retention {
       );
       return deleted.count;
     },
+    async endedJobItems(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from job_items where (job_id, position) in (
+          select i.job_id, i.position from jobs j join job_items i on i.job_id = j.id
+          where j.finished_at < now() - interval '7 days' limit ${limit} for update of i skip locked)`,
+      );
+      return deleted.count;
+    },
     async deadExecutors(limit) {
       const deleted = await pool.transaction(
         (sql) => sql`delete from executors where id in (

@@ -105,17 +105,25 @@ async function listWaits(sql: Sql, organizationId: number, query: WaitQuery): Pr
 /** Null: a filter that can match nothing. */
 function conditionsOf(sql: Sql, organizationId: number, query: WaitQuery): Fragment[] | null {
   if (query.run !== undefined && !isUuid(query.run)) return null;
-  if (![query.assignee ?? '', ...(query.tool ?? [])].every(isStorable)) return null;
+  const texts = [query.tool, query.agent, query.decidedBy].flatMap((list) => list ?? []);
+  if (![query.assignee ?? '', ...texts].every(isStorable)) return null;
   const states = query.state ?? ['open'];
   const conditions = [sql`organization_id = ${organizationId}`];
   const add = (condition: Fragment): void => void conditions.push(condition);
-  // Written out, so that the partial index over open waits serves the usual list.
-  add(states.length === 1 && states[0] === 'open' ? sql`state = 'open'` : sql`state = any(${states})`);
+  // Written out, so that the partial indexes over open and over decided waits serve the usual lists.
+  if (states.length === 1 && states[0] === 'open') add(sql`state = 'open'`);
+  else add(sql`state = any(${states})`);
+  if (!states.includes('open')) add(sql`state <> 'open'`);
   if (query.run !== undefined) add(sql`run_id = ${query.run}`);
   if (query.kind !== undefined) add(sql`kind = any(${query.kind})`);
   if (query.assignee !== undefined) add(sql`assignee = ${query.assignee}`);
   if (query.tool !== undefined) add(sql`tool = any(${query.tool})`);
   if (query.openedBefore !== undefined) add(sql`opened_at < ${query.openedBefore}`);
   if (query.deadlineBefore !== undefined) add(sql`deadline_at < ${query.deadlineBefore}`);
+  if (query.agent !== undefined) {
+    add(sql`exists (select from runs r where r.id = waits.run_id and r.agent_id = any(${query.agent}))`);
+  }
+  if (query.decidedBy !== undefined) add(sql`resolution->'by'->>'id' = any(${query.decidedBy})`);
+  if (query.decidedAfter !== undefined) add(sql`closed_at > ${query.decidedAfter}`);
   return conditions;
 }

@@ -1,5 +1,5 @@
 import { storable, storableText, type Json, type JsonObject, type Part } from '@fermata/protocol';
-import type { FinishReason, TextStreamPart, ToolSet } from 'ai';
+import type { FinishReason, LanguageModelUsage, TextStreamPart, ToolSet } from 'ai';
 import { BrokenStreamError } from '../failure.ts';
 import { briefText } from '../redact.ts';
 import type { DeltaChannel, ModelAnswer, ModelDelta, ModelToolCall, ModelUsage } from './model-request.ts';
@@ -110,7 +110,7 @@ export function createAnswerCollector(
         break;
       case 'finish-step':
         ending = { reason: part.finishReason, raw: part.rawFinishReason };
-        usage = { inputTokens: part.usage.inputTokens ?? 0, outputTokens: part.usage.outputTokens ?? 0 };
+        usage = usageOf(part.usage);
         break;
       case 'error':
         throw part.error;
@@ -190,4 +190,10 @@ function dataOf(metadata: Metadata, namespace: string): JsonObject {
   if (!stored.ok || typeof stored.value !== 'object' || stored.value === null || Array.isArray(stored.value))
     return {};
   return Object.fromEntries(Object.entries(stored.value).filter(([, value]) => value !== null));
+}
+
+function usageOf(usage: LanguageModelUsage): ModelUsage {
+  const { inputTokens = 0, outputTokens = 0 } = usage;
+  const cachedInputTokens = usage.inputTokenDetails.cacheReadTokens ?? 0;
+  return { inputTokens, ...(cachedInputTokens > 0 ? { cachedInputTokens } : {}), outputTokens };
 }

@@ -64,6 +64,8 @@ export interface ModelToolCall {
 
 export interface ModelUsage {
   inputTokens: number;
+  /** Part of `inputTokens` that the provider had in its cache. */
+  cachedInputTokens?: number;
   outputTokens: number;
 }
 

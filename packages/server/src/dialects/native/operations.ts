@@ -3,22 +3,30 @@ import { addNote } from './routes/add-note.ts';
 import { answerCall } from './routes/answer-call.ts';
 import { answerWait } from './routes/answer-wait.ts';
 import { assignWait } from './routes/assign-wait.ts';
+import { cancelJob } from './routes/cancel-job.ts';
 import { cancelRun } from './routes/cancel-run.ts';
 import { createAgent } from './routes/create-agent.ts';
+import { createJob } from './routes/create-job.ts';
 import { createKey } from './routes/create-key.ts';
 import { createPrincipal } from './routes/create-principal.ts';
 import { deleteAgent } from './routes/delete-agent.ts';
 import { forkRun } from './routes/fork-run.ts';
 import { getAgent } from './routes/get-agent.ts';
 import { getBlob } from './routes/get-blob.ts';
+import { getInboxCounts } from './routes/get-inbox-counts.ts';
+import { getJob } from './routes/get-job.ts';
 import { getKey } from './routes/get-key.ts';
 import { getMe } from './routes/get-me.ts';
+import { getOrganization } from './routes/get-organization.ts';
 import { getPrincipal } from './routes/get-principal.ts';
 import { getReceipts } from './routes/get-receipts.ts';
 import { getRun } from './routes/get-run.ts';
+import { getUsage } from './routes/get-usage.ts';
 import { getWait } from './routes/get-wait.ts';
 import { listAgents } from './routes/list-agents.ts';
 import { listEvents } from './routes/list-events.ts';
+import { listInbox } from './routes/list-inbox.ts';
+import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listMessages } from './routes/list-messages.ts';
 import { listPrincipals } from './routes/list-principals.ts';
@@ -34,6 +42,7 @@ import { sendMessage } from './routes/send-message.ts';
 import { snoozeWait } from './routes/snooze-wait.ts';
 import { startRun } from './routes/start-run.ts';
 import { updateAgent } from './routes/update-agent.ts';
+import { updateOrganization } from './routes/update-organization.ts';
 import { updatePrincipal } from './routes/update-principal.ts';
 import { updateRun } from './routes/update-run.ts';
 import { watchChanges } from './routes/watch-changes.ts';
@@ -64,12 +73,21 @@ export const nativeOperations: readonly Operation[] = [
   answerCall,
   snoozeWait,
   assignWait,
+  listInbox,
+  getInboxCounts,
+  createJob,
+  listJobs,
+  getJob,
+  cancelJob,
   listAgents,
   createAgent,
   getAgent,
   updateAgent,
   deleteAgent,
   getMe,
+  getOrganization,
+  updateOrganization,
+  getUsage,
   listPrincipals,
   createPrincipal,
   getPrincipal,
@@ -84,6 +102,8 @@ export const nativeTags: { name: string; description: string }[] = [
   { name: 'Runs', description: 'Start runs, command them, and talk to them.' },
   { name: 'Events', description: 'The log of a run: as pages, as a stream, and with notes of your own.' },
   { name: 'Waits', description: 'What runs need from outside: approvals, tool results, answers, times.' },
+  { name: 'Inbox', description: 'What needs somebody now, over all runs.' },
+  { name: 'Bulk jobs', description: 'A command on many runs.' },
   { name: 'Agents', description: 'Saved agents, versioned.' },
-  { name: 'Identity', description: 'Who asks: principals and keys.' },
+  { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
 ];

@@ -32,12 +32,17 @@ export async function modelTurn(
     await segment.commit([{ type: 'fail', error: { code: resolved.code, message: resolved.message } }]);
     return;
   }
+  const model = `${resolved.provider}/${resolved.model}`;
+  if (isPriceMissing(segment, model)) {
+    const message = `the run has maxCostUsd, and ${model} has no price (FERMATA_PRICES)`;
+    await segment.commit([{ type: 'fail', error: { code: 'provider_not_configured', message } }]);
+    return;
+  }
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
   const messages = log.messages();
   const through = log.transcript.seq;
-  const model = `${resolved.provider}/${resolved.model}`;
   const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
   if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
   const tried: Attempt = { turn, attempt, model };
@@ -63,6 +68,12 @@ export async function modelTurn(
     loadBlob: (url) => loadBlob(segment, url),
   });
   await settle(segment, tried, deltas, outcome);
+}
+
+/** Start refuses it; the limit or another model may have come later. */
+function isPriceMissing({ deps, log }: Segment, model: string): boolean {
+  if ((log.state.limits.maxCostUsd ?? null) === null) return false;
+  return deps.priceOf(model, { inputTokens: 0, outputTokens: 0 }) === null;
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
@@ -106,8 +117,8 @@ function completeTurn(
   answer: StorableAnswer,
   output: Json | null,
 ): CommandOf<'completeTurn'> {
-  const { inputTokens, outputTokens } = answer.usage;
-  const costUsd = segment.deps.priceOf(model, { inputTokens, outputTokens });
+  const { usage } = answer;
+  const costUsd = segment.deps.priceOf(model, usage);
   return {
     type: 'completeTurn',
     turn,
@@ -115,7 +126,7 @@ function completeTurn(
     parts: answer.parts,
     toolCalls: answer.toolCalls,
     finishReason: answer.finishReason,
-    usage: { inputTokens, outputTokens, costUsd },
+    usage: { ...usage, costUsd },
     model,
     output,
   };

@@ -4,7 +4,7 @@ import type { Draft } from '../draft.ts';
 import type { CallState } from '../state.ts';
 import { applyEarly } from './answers.ts';
 import { CHANGED, UNCHANGED, stale, type Decision } from './refuse.ts';
-import { exhaustLimit, reachedLimit } from './limits.ts';
+import { stopAtLimit } from './limits.ts';
 import { failRun, placeHold } from './settle.ts';
 
 /** Deaths in a row from which a run is suspect, and from which a hold `policy` is put on it. */
@@ -27,11 +27,7 @@ export function startTurn(draft: Draft, command: CommandOf<'startTurn'>): Decisi
   }
   if (waits.length > 0) stale(draft, 'waits are open');
   if (command.through > draft.state.head) stale(draft, `the log does not reach ${command.through}`);
-  const limit = reachedLimit(draft, 'turn');
-  if (limit !== null) {
-    exhaustLimit(draft, limit);
-    return CHANGED;
-  }
+  if (stopAtLimit(draft, 'turn')) return CHANGED;
   draft.emit({
     type: 'turn.started',
     data: { turn: command.turn, attempt: command.attempt, through: command.through, model: command.model },
@@ -121,11 +117,7 @@ function checkApproved(draft: Draft, call: CallState, digest: string | null): vo
 export function startCall(draft: Draft, command: CommandOf<'startCall'>): Decision {
   const call = callInState(draft, command.callId, ['ready', 'in_doubt']);
   checkApproved(draft, call, command.digest);
-  const limit = call.attempt === 0 ? reachedLimit(draft, 'call') : null;
-  if (limit !== null) {
-    exhaustLimit(draft, limit);
-    return CHANGED;
-  }
+  if (call.attempt === 0 && stopAtLimit(draft, 'call')) return CHANGED;
   draft.emit({
     type: 'tool.started',
     data: {
@@ -180,10 +172,7 @@ export function mayOpen(draft: Draft, body: WaitBody): boolean {
   const call = callInState(draft, body.callId, states);
   if (body.kind !== 'approval' && body.kind !== 'in_doubt') checkApproved(draft, call, body.digest);
   const counts = body.kind !== 'approval' && body.kind !== 'in_doubt' && call.attempt === 0;
-  const limit = counts ? reachedLimit(draft, 'call') : null;
-  if (limit === null) return true;
-  exhaustLimit(draft, limit);
-  return false;
+  return !(counts && stopAtLimit(draft, 'call'));
 }
 
 /** The answer that was kept for this wait, if it still is: one to a doubt is for the attempt that it came for. */

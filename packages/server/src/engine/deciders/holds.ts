@@ -1,10 +1,10 @@
-import { canonicalJson, type Json, type Limits } from '@fermata/protocol';
+import { canonicalJson, type Hold, type Json, type Limits } from '@fermata/protocol';
 import { mergeLimits } from '../apply.ts';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { isInFlight } from '../state.ts';
 import { CHANGED, UNCHANGED, refuse, type Decision } from './refuse.ts';
-import { LIMITS, hasPassed, usedOf } from './limits.ts';
+import { DAILY_LIMITS, LIMITS, describeDailyLimit, hasPassed, usedOf } from './limits.ts';
 import { fence, placeHold } from './settle.ts';
 
 /** The holds that a resume without a name releases; others must be named. */
@@ -46,6 +46,7 @@ export function resume(draft: Draft, command: CommandOf<'resume'>): Decision {
     refuse(draft, 'held', `the run is held by ${names}; name the hold to release it`);
   }
   const budget = released.some((hold) => hold.name === 'budget');
+  refuseWhileExhausted(draft, released);
   let changed = setModel(draft, command) || released.length > 0;
   if (command.limits !== null && !budget && changesLimits(draft, command.limits)) {
     draft.emit({
@@ -70,6 +71,13 @@ export function resume(draft: Draft, command: CommandOf<'resume'>): Decision {
     draft.emit({ type: 'run.resumed', data: { by: command.by, reason: command.reason } });
   }
   return { changed };
+}
+
+/** An organization's limit is not the run's to raise: released, the hold would be back at the next step. */
+function refuseWhileExhausted(draft: Draft, released: readonly Hold[]): void {
+  const [reached] = draft.facts.daily ?? [];
+  if (reached === undefined || !released.some((hold) => hold.by.id === DAILY_LIMITS.id)) return;
+  refuse(draft, 'budget_exhausted', describeDailyLimit(reached));
 }
 
 /** A model that a resume or message names is used from the next turn on. */

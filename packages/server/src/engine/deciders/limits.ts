@@ -1,5 +1,6 @@
-import { systemActor, type CountingLimit } from '@fermata/protocol';
+import { systemActor, type CountingLimit, type DailyLimit } from '@fermata/protocol';
 import { isActive } from '../apply.ts';
+import type { ReachedDailyLimit } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { failRun, fence, placeHold } from './settle.ts';
 
@@ -51,8 +52,39 @@ export function isReached(draft: Draft, limit: Limit): boolean {
 }
 
 /** The first counting limit that stands in the way of the step, or null. `deadlineAt` has its own command. */
-export function reachedLimit(draft: Draft, step: 'turn' | 'call'): CountingLimit | null {
+function reachedLimit(draft: Draft, step: 'turn' | 'call'): CountingLimit | null {
   return OF_STEP[step].find((limit) => isReached(draft, limit)) ?? null;
+}
+
+/** True when a limit stands in the way of the step: the run is held or has failed. Its own limits come first. */
+export function stopAtLimit(draft: Draft, step: 'turn' | 'call'): boolean {
+  const own = reachedLimit(draft, step);
+  if (own !== null) {
+    exhaustLimit(draft, own);
+    return true;
+  }
+  const daily = draft.facts.daily?.find(({ limit }) => DAILY_OF_STEP[step].includes(limit));
+  if (daily === undefined) return false;
+  const message = describeDailyLimit(daily);
+  if (draft.state.onLimit === 'pause') {
+    placeHold(draft, { name: 'budget', reason: message, by: DAILY_LIMITS, stopClock: true });
+  } else {
+    fence(draft, 'failed');
+    failRun(draft, DAILY_LIMITS, { code: 'budget_exhausted', message });
+  }
+  return true;
+}
+
+const DAILY_OF_STEP: Record<'turn' | 'call', readonly DailyLimit[]> = {
+  turn: ['maxTurns', 'maxTokens', 'maxCostUsd'],
+  call: ['maxToolCalls'],
+};
+
+/** Who places the holds of an organization's limits, which no resume can raise. */
+export const DAILY_LIMITS = systemActor('daily limits');
+
+export function describeDailyLimit({ limit, most, until }: ReachedDailyLimit): string {
+  return `the organization’s daily ${limit} (${most}) is reached; it begins anew at ${until}`;
 }
 
 /** A limit is reached: a budget hold or the end, as the run says. */

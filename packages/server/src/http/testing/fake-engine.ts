@@ -203,6 +203,9 @@ export function fakeEngine(): FakeEngine {
     }),
     records: unfaked({}),
     receipts: unfaked({}),
+    jobs: unfaked({}),
+    inbox: unfaked({}),
+    usage: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }

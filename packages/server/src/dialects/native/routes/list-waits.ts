@@ -8,7 +8,8 @@ export const listWaits = defineOperation({
   tag: 'Waits',
   role: 'viewer',
   summary: 'List waits',
-  description: 'What runs need from outside; the open ones unless `state` says otherwise. Oldest first.',
+  description:
+    'What runs need from outside; the open ones unless `state` says otherwise. Oldest first unless `order=desc`.',
   query: listWaitsQuerySchema,
   replies: { 200: { description: 'A page of waits', schema: listWaitsReplySchema } },
   errors: ['cursor_expired'],

@@ -31,6 +31,7 @@ export const resumeRun = defineOperation({
     'wait_closed',
     'digest_required',
     'digest_mismatch',
+    'budget_exhausted',
     'not_supported',
   ],
   handle: async ({ engine, caller, params, query, body, command }) => {

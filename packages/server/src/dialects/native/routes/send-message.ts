@@ -15,7 +15,7 @@ export const sendMessage = defineOperation({
   body: sendMessageBodySchema,
   example: { content: 'go on' },
   replies: { 200: { description: 'The run and the message', schema: sendMessageReplySchema } },
-  errors: ['not_found', 'invalid_transition', 'held', 'sealed', 'waits_open'],
+  errors: ['not_found', 'invalid_transition', 'held', 'sealed', 'waits_open', 'budget_exhausted'],
   handle: async ({ engine, caller, params, body, command }) => {
     const { content, ...rest } = body;
     const parts = await storeMessageContent({ engine, caller }, content, 'body.content');

@@ -1,0 +1,3 @@
+import { inboxCountsSchema } from '../inbox.ts';
+
+export const getInboxCountsReplySchema = inboxCountsSchema;

@@ -1,0 +1,3 @@
+import { organizationSchema } from '../organization.ts';
+
+export const getOrganizationReplySchema = organizationSchema;
