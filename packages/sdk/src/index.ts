@@ -44,6 +44,7 @@ export type {
   JsonObject,
   KeyReply,
   MeReply,
+  Preview,
   PrincipalReply,
   Receipts,
   Run,

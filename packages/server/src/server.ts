@@ -5,8 +5,10 @@ import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
+import { unaskedTools } from './agent/tools/unasked-tools.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
+import { providerSettings } from './config/provider-settings.ts';
 import { nativeFace } from './dialects/native/native-face.ts';
 import { Adoption } from './driver/adopt.ts';
 import { createDriveTask } from './driver/claim.ts';
@@ -15,14 +17,17 @@ import { ExecutorWatch } from './driver/executor-watch.ts';
 import { Executor } from './driver/executor.ts';
 import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
+import { createRehearsals } from './driver/rehearsals.ts';
 import type { SegmentClock } from './driver/segment-ports.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Sweep } from './driver/sweep.ts';
 import { SYSTEM_CLOCK } from './driver/system-clock.ts';
-import { newChildRun } from './engine/child-run.ts';
+import { newChildRun, type Delegation } from './engine/child-run.ts';
 import type { CommitListener } from './engine/commit.ts';
 import type { Engine } from './engine/facade.ts';
 import { createForks } from './engine/fork.ts';
+import type { NewRun } from './engine/new-run.ts';
+import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
 import { createWaitsFacade } from './engine/wait-commands.ts';
 import { createEventsFacade } from './eventlog/events-facade.ts';
@@ -40,6 +45,7 @@ import { createAgents } from './store/agents.ts';
 import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
 import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
+import { createDryRuns } from './store/dry-run.ts';
 import { createEventReads } from './store/events.ts';
 import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
@@ -136,6 +142,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // The committer tells the executor what it has claimed, and the executor's segments commit: each knows the other
   // only from its first call on.
   let listener: CommitListener | null = null;
+  const commitClock = options.clock?.commit === undefined ? {} : { clock: options.clock.commit };
   const committer = new Committer({
     target,
     listener: {
@@ -153,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     addJobs: (jobs) => queue.driveStatement(jobs),
     newId: newIdOf,
     organizationConcurrency: config.running.organizationConcurrency,
-    ...(options.clock?.commit === undefined ? {} : { clock: options.clock.commit }),
+    ...commitClock,
     onBatch({ requests, ms }) {
       metrics.committed({ commands: requests, seconds: ms / 1000 });
       metrics.commitQueue(committer.depth);
@@ -168,34 +175,36 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     timeoutMs: config.tools.timeoutMs,
   });
   const models = createModels({
-    providers: providersOf(config),
+    providers: providerSettings(config),
     aliases: config.models.aliases,
     unknownModel: config.models.unknown,
     defaultModel: config.models.default,
     stallMs: config.models.stallMs,
     download: guardedFetch,
   });
+  const priceOf = (): null => null;
   const blobs = createBlobStore(pool);
   let executor: Executor | null = null;
+  const toolOptions = (agent: RunAgent | null): Parameters<typeof unaskedTools>[0] => ({
+    tools: toolsOf(agent),
+    mcpServers: agent?.mcpServers ?? [],
+    defaultTimeoutMs: config.tools.timeoutMs,
+  });
+  const childRun = (delegation: Delegation): Promise<NewRun> =>
+    newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation);
   const segments = createSegmentRunner({
     committer,
     events,
     snapshots,
     runs,
     blobs,
-    newChildRun: (delegation) => newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation),
+    newChildRun: childRun,
     models,
     openToolbox: ({ definition, secrets }) =>
-      createToolbox({
-        tools: toolsOf(definition.agent),
-        mcpServers: definition.agent?.mcpServers ?? [],
-        secrets,
-        fetch: guardedFetch,
-        defaultTimeoutMs: config.tools.timeoutMs,
-      }),
+      createToolbox({ ...toolOptions(definition.agent), secrets, fetch: guardedFetch }),
     openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
     isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
-    priceOf: () => null,
+    priceOf,
     clock: options.clock?.segment ?? SYSTEM_CLOCK,
     log: logger,
   });
@@ -276,6 +285,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
     }),
     waits: createWaitsFacade({ committer, reads: waits, runs }),
+    previews: createPreviewsFacade({
+      dryRuns: createDryRuns(pool, { newId: newIdOf, ...commitClock }),
+      rehearse: createRehearsals({
+        events,
+        snapshots,
+        runs,
+        models,
+        toolsOf: (agent) => unaskedTools(toolOptions(agent)),
+        newChildRun: childRun,
+        priceOf,
+      }),
+      waits,
+    }),
     events: createEventsFacade({ runs, events, tail, hints }),
     blobs: createBlobs(blobs),
     agents,
@@ -344,28 +366,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');
-}
-
-function providersOf({ models }: Config): Parameters<typeof createModels>[0]['providers'] {
-  const key = (provider: Config['models']['openai']): { apiKey: string; baseUrl?: string } | undefined =>
-    provider.apiKey === null
-      ? undefined
-      : {
-          apiKey: provider.apiKey.reveal(),
-          ...(provider.baseUrl === null ? {} : { baseUrl: provider.baseUrl }),
-        };
-  const [openai, anthropic, google] = [key(models.openai), key(models.anthropic), key(models.google)];
-  return {
-    ...(openai === undefined ? {} : { openai }),
-    ...(anthropic === undefined ? {} : { anthropic }),
-    ...(google === undefined ? {} : { google }),
-    compatible: Object.fromEntries(
-      Object.entries(models.compatible).map(([name, { baseUrl, apiKey }]) => [
-        name,
-        { baseUrl, ...(apiKey === null ? {} : { apiKey: apiKey.reveal() }) },
-      ]),
-    ),
-  };
 }
 
 /** A ready-made script brings its own tools along when the run declares none. */

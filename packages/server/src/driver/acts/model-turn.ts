@@ -14,6 +14,7 @@ import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
 import { lastAssistantText, outputOf } from './run-output.ts';
+import { turnModel } from './turn-model.ts';
 
 /**
  * One attempt at one turn: the model call with its deltas, and the commit that completes or fails it. An attempt
@@ -25,19 +26,18 @@ export async function modelTurn(
 ): Promise<void> {
   const { deps, log, agent, failures } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
-  const name = log.state.model ?? agent.model;
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
-  const resolved = deps.models.resolve(name, providerKeys);
-  if (!resolved.ok) {
-    await segment.commit([{ type: 'fail', error: { code: resolved.code, message: resolved.message } }]);
+  const chosen = turnModel(log.state, agent, (name) => deps.models.resolve(name, providerKeys));
+  if (!chosen.ok) {
+    await segment.commit([{ type: 'fail', error: chosen.error }]);
     return;
   }
+  const { model } = chosen;
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
   const messages = log.messages();
   const through = log.transcript.seq;
-  const model = `${resolved.provider}/${resolved.model}`;
   const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
   if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
   const tried: Attempt = { turn, attempt, model };
@@ -49,7 +49,7 @@ export async function modelTurn(
     commit: async (commands) => (await segment.commit(commands)).kind === 'committed',
   });
   const outcome = await deps.models.call({
-    model: name,
+    model: chosen.name,
     script: agent.script,
     turn,
     attempt,
