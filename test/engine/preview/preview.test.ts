@@ -355,7 +355,7 @@ describe('a preview', () => {
       tools: ['lookup'],
     };
     const tools = [{ type: 'builtin', name: 'delegate', approval: 'always' }, lookup];
-    const task = { task: 'look it up', agent: child };
+    const task = { input: 'look it up', agent: child };
     const { run, waitId } = await waitingFor([asks('delegate', task), { text: 'done' }], tools);
     const { digest } = await api.wait(waitId);
     const runs = async (): Promise<number> =>
