@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { benchActs } from './acts.ts';
+import { benchAnswers } from './answers.ts';
 import { benchBulk } from './bulk.ts';
 import { benchCommits } from './commits.ts';
 import { benchEngines } from './engines.ts';
@@ -44,6 +45,12 @@ await part('acts', () => benchActs(databaseUrl, session));
 await part('resumes', async () => {
   const server = await startServerProcess(databaseUrl, { FERMATA_CONCURRENCY: '1000' });
   const result = await benchResumes(server, session);
+  await server.stop();
+  return result;
+});
+await part('answers', async () => {
+  const server = await startServerProcess(databaseUrl);
+  const result = await benchAnswers(server, session);
   await server.stop();
   return result;
 });

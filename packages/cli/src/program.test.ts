@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fermata, reply } from '../test/cli-world.ts';
-import { delta, sampleLog, sampleRun, sampleWait, sseText } from '../test/samples.ts';
+import { delta, sampleLog, samplePreview, sampleRun, sampleWait, sseText } from '../test/samples.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -131,6 +131,34 @@ describe('runs', () => {
     expect(json.sent[0]?.body).toEqual({ input: { a: [1] }, limits: { maxTurns: 2 } });
     expect((await fermata(['runs', 'start'], { api })).code).toBe(2);
     expect((await fermata(['runs', 'start', 'a', '--input-json', '"b"'], { api })).code).toBe(2);
+  });
+
+  it('resume, approve and answer with --dry-run tell what would happen, and do nothing', async () => {
+    const api = {
+      'GET /waits/w1': sampleWait(),
+      'GET /waits/w2': sampleWait({ id: 'w2', kind: 'input' }),
+      'POST /runs/r1/resume?dryRun=true': { preview: samplePreview() },
+      'POST /waits/w1/answer?dryRun=true': { preview: samplePreview() },
+      'POST /waits/w2/answer?dryRun=true': { preview: samplePreview() },
+    };
+    const resumed = await fermata(['runs', 'resume', 'r1', '--reason', 'why', '--dry-run'], { api });
+    expect(resumed.sent.map(({ path, body }) => [path, body])).toEqual([
+      ['/runs/r1/resume?dryRun=true', { reason: 'why' }],
+    ]);
+    expect(resumed.out).toContain('nothing was done');
+    expect(resumed.out).toContain('calls charge  call_1');
+    expect(resumed.out).toContain('"amount": 42');
+    expect(resumed.out).toContain('with openai/gpt-5 when the calls have their results');
+    expect(resumed.out).toContain('about 0.0123 USD');
+    expect(resumed.out).not.toContain('\u001B');
+    for (const args of [
+      ['approve', 'w1'],
+      ['answer', 'w2', '--value', '1'],
+    ]) {
+      const result = await fermata(['waits', ...args, '--dry-run', '--json'], { api });
+      expect([result.code, result.asked]).toEqual([0, []]);
+      expect(JSON.parse(result.out)).toEqual({ preview: samplePreview() });
+    }
   });
 
   const log = sampleLog(delta('Hel'), delta('lo.'), {

@@ -1,4 +1,4 @@
-import type { Run, RunEvent, Wait } from '@fermata/sdk';
+import type { Preview, Run, RunEvent, Wait } from '@fermata/sdk';
 
 const admin = { type: 'principal' as const, id: 'p1', name: 'admin' };
 
@@ -76,6 +76,44 @@ export function sampleWait(more: Partial<Wait> = {}): Wait {
     snoozedUntil: null,
     openedAt: '2026-01-01T00:00:00.000Z',
     resolution: null,
+    ...more,
+  };
+}
+
+export function samplePreview(more: Partial<Preview> = {}): Preview {
+  return {
+    runId: 'r1',
+    changed: true,
+    head: 7,
+    status: 'running',
+    comesTo: 'running',
+    next: 'calls',
+    holds: [],
+    closes: [{ waitId: 'w1', callId: 'call_1', outcome: 'approve' }],
+    openWaits: [],
+    releases: [],
+    opens: [],
+    calls: [
+      {
+        callId: 'call_1',
+        tool: 'charge',
+        args: { amount: 42, to: '\u001B[31mAda' },
+        digest: 'd'.repeat(64),
+        outcome: 'request',
+        attempt: 1,
+        idempotencyKey: 'r1:1:call_1',
+        afterCrash: 'ask',
+        waitKind: null,
+        error: null,
+        checked: true,
+      },
+    ],
+    turn: { number: 2, attempt: 1, model: 'openai/gpt-5', when: 'after_calls', messages: 1 },
+    cost: { inputTokens: 900, outputTokens: 20, costUsd: 0.01234 },
+    limits: [],
+    error: null,
+    agent: null,
+    warnings: [],
     ...more,
   };
 }

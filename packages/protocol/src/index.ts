@@ -55,6 +55,7 @@ export * from './api/message-input.ts';
 export * from './api/page.ts';
 export * from './api/parameter.ts';
 export * from './api/pause-run.ts';
+export * from './api/preview.ts';
 export * from './api/principal.ts';
 export * from './api/problem.ts';
 export * from './api/report-run.ts';

@@ -53,6 +53,7 @@ export type {
   KeyReply,
   MeReply,
   OrganizationReply,
+  Preview,
   PrincipalReply,
   Receipts,
   Run,

@@ -6,6 +6,8 @@ import type {
   ListMessagesQuery,
   ListReceiptKeysReply,
   ListRunsQuery,
+  Preview,
+  PreviewReply,
   Receipts,
   Run,
   RunEvent,
@@ -52,11 +54,15 @@ export interface RunsApi {
   report(runId: string, body: ReportRun, options?: CallOptions): Promise<ChangedReply>;
   pause(runId: string, body?: PauseRun, options?: CallOptions): Promise<ChangedReply>;
   resume(runId: string, body?: ResumeRun, options?: CallOptions): Promise<ChangedReply>;
+  /** What a resume with this body would bring about. Nothing is changed; refusals are those of `resume`. */
+  previewResume(runId: string, body?: ResumeRun, options?: CallOptions): Promise<Preview>;
   cancel(runId: string, body?: CancelRun, options?: CallOptions): Promise<ChangedReply>;
   retry(runId: string, body?: RetryRun, options?: CallOptions): Promise<ChangedReply>;
   fork(runId: string, body?: ForkRun, options?: CallOptions): Promise<Run>;
   addNote(runId: string, body: AddNote, options?: CallOptions): Promise<AddNoteReply>;
   sendMessage(runId: string, body: SendMessage, options?: CallOptions): Promise<SendMessageReply>;
+  /** What this message would bring about; nothing is changed. */
+  previewMessage(runId: string, body: SendMessage, options?: CallOptions): Promise<Preview>;
   /** The conversation, oldest first. */
   listMessages(runId: string, query?: ListMessagesQuery, options?: CallOptions): PagedList<TranscriptMessage>;
   /** The log as it is now; `watch` also waits for what comes. */
@@ -69,6 +75,8 @@ export interface RunsApi {
   watch(runId: string, options?: WatchOptions): AsyncGenerator<RunEvent, void, void>;
   /** By the id of the tool call; may come before its wait opens (`wait` is then null). */
   answerCall(runId: string, callId: string, body: Answer, options?: CallOptions): Promise<AnswerCallReply>;
+  /** What this answer would bring about; nothing is changed. */
+  previewAnswerCall(runId: string, callId: string, body: Answer, options?: CallOptions): Promise<Preview>;
   /** The bytes that a `blob:sha256-<hex>` URL of the log stands for. */
   getBlob(
     runId: string,
@@ -81,6 +89,9 @@ export interface RunsApi {
   listReceiptKeys(options?: CallOptions): Promise<ListReceiptKeysReply>;
 }
 
+/** The query that asks a command what it would do. */
+export const DRY_RUN = { dryRun: true } as const;
+
 export function runsApi(transport: Transport): RunsApi {
   const { json } = transport;
   const at = (runId: string, rest = ''): string => `/runs/${encodeURIComponent(runId)}${rest}`;
@@ -88,6 +99,8 @@ export function runsApi(transport: Transport): RunsApi {
     <B, R>(name: string) =>
     (runId: string, body?: B, options?: CallOptions): Promise<R> =>
       json({ ...options, method: 'POST', path: at(runId, `/${name}`), body: body ?? {} });
+  const preview = async (path: string, body: unknown, options?: CallOptions): Promise<Preview> =>
+    (await json<PreviewReply>({ ...options, method: 'POST', path, body, query: DRY_RUN })).preview;
 
   return {
     start: (body, options) => json({ ...options, method: 'POST', path: '/runs', body }),
@@ -108,11 +121,13 @@ export function runsApi(transport: Transport): RunsApi {
     report: command('report'),
     pause: command('pause'),
     resume: command('resume'),
+    previewResume: (runId, body, options) => preview(at(runId, '/resume'), body ?? {}, options),
     cancel: command('cancel'),
     retry: command('retry'),
     fork: command('fork'),
     addNote: command('notes'),
     sendMessage: command('messages'),
+    previewMessage: (runId, body, options) => preview(at(runId, '/messages'), body, options),
     listMessages: (runId, query = {}, options) =>
       pagedList(
         (after: number | undefined) =>
@@ -137,6 +152,8 @@ export function runsApi(transport: Transport): RunsApi {
         path: at(runId, `/calls/${encodeURIComponent(callId)}/answer`),
         body,
       }),
+    previewAnswerCall: (runId, callId, body, options) =>
+      preview(at(runId, `/calls/${encodeURIComponent(callId)}/answer`), body, options),
     getBlob: (runId, digest, options) =>
       transport.bytes({ ...options, method: 'GET', path: at(runId, `/blobs/${encodeURIComponent(digest)}`) }),
     getReceipts: (runId, options) => json({ ...options, method: 'GET', path: at(runId, '/receipts') }),

@@ -1,5 +1,7 @@
 import type {
   ListWaitsQuery,
+  Preview,
+  PreviewReply,
   Wait,
   WaitChangedReply,
   assignWaitBodySchema,
@@ -7,7 +9,7 @@ import type {
 } from '@fermata/protocol';
 import { pagedList, type PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
-import type { Answer } from './runs.ts';
+import { DRY_RUN, type Answer } from './runs.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 export type SnoozeWait = InputOf<typeof snoozeWaitBodySchema>;
@@ -20,6 +22,8 @@ export interface WaitsApi {
   get(waitId: string, options?: CallOptions): Promise<Wait>;
   /** The first answer wins; a later one is refused `wait_closed` with the winner in `details.winner`. */
   answer(waitId: string, body: Answer, options?: CallOptions): Promise<WaitChangedReply>;
+  /** What this answer would bring about. Nothing is changed; refusals are those of `answer`. */
+  previewAnswer(waitId: string, body: Answer, options?: CallOptions): Promise<Preview>;
   snooze(waitId: string, body: SnoozeWait, options?: CallOptions): Promise<WaitChangedReply>;
   assign(waitId: string, body: AssignWait, options?: CallOptions): Promise<WaitChangedReply>;
 }
@@ -44,6 +48,16 @@ export function waitsApi({ json }: Transport): WaitsApi {
       ),
     get: (waitId, options) => json({ ...options, method: 'GET', path: at(waitId) }),
     answer: post('answer'),
+    previewAnswer: async (waitId, body, options) =>
+      (
+        await json<PreviewReply>({
+          ...options,
+          method: 'POST',
+          path: at(waitId, '/answer'),
+          body,
+          query: DRY_RUN,
+        })
+      ).preview,
     snooze: post('snooze'),
     assign: post('assign'),
   };

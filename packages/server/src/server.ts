@@ -6,6 +6,7 @@ import { createModels } from './agent/models/models.ts';
 import { createPrices } from './agent/models/prices.ts';
 import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
+import { unaskedTools } from './agent/tools/unasked-tools.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
 import { ListenError } from './config/listen-error.ts';
@@ -19,15 +20,18 @@ import { ExecutorWatch } from './driver/executor-watch.ts';
 import { Executor } from './driver/executor.ts';
 import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
+import { createRehearsals } from './driver/rehearsals.ts';
 import type { SegmentClock } from './driver/segment-ports.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Loop } from './driver/sweep-loop.ts';
 import { Sweep } from './driver/sweep.ts';
 import { SYSTEM_CLOCK } from './driver/system-clock.ts';
-import { newChildRun } from './engine/child-run.ts';
+import { newChildRun, type Delegation } from './engine/child-run.ts';
 import type { CommitListener } from './engine/commit.ts';
 import type { Engine } from './engine/facade.ts';
 import { createForks } from './engine/fork.ts';
+import type { NewRun } from './engine/new-run.ts';
+import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
 import { createWaitsFacade } from './engine/wait-commands.ts';
 import { createEventsFacade } from './eventlog/events-facade.ts';
@@ -47,6 +51,7 @@ import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
 import { DailyBudgets } from './store/daily-budgets.ts';
 import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
+import { createDryRuns } from './store/dry-run.ts';
 import { createEventReads } from './store/events.ts';
 import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
@@ -182,25 +187,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const blobs = createBlobStore(pool);
   const prices = createPrices(await loadPrices(config));
   let executor: Executor | null = null;
+  const toolOptions = (agent: RunAgent | null): Parameters<typeof unaskedTools>[0] => ({
+    tools: toolsOf(agent),
+    mcpServers: agent?.mcpServers ?? [],
+    defaultTimeoutMs: config.tools.timeoutMs,
+  });
+  const childRun = (delegation: Delegation): Promise<NewRun> =>
+    newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation);
   const segments = createSegmentRunner({
     committer,
     events,
     snapshots,
     runs,
     blobs,
-    newChildRun: (delegation) => newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation),
+    newChildRun: childRun,
     models,
     openToolbox: ({ definition, secrets }) =>
-      createToolbox({
-        tools: toolsOf(definition.agent),
-        mcpServers: definition.agent?.mcpServers ?? [],
-        secrets,
-        fetch: guardedFetch,
-        defaultTimeoutMs: config.tools.timeoutMs,
-      }),
+      createToolbox({ ...toolOptions(definition.agent), secrets, fetch: guardedFetch }),
     openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
     isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
-    priceOf: (model, usage) => prices.costOf(model, usage),
+    priceOf: prices.costOf,
     clock: options.clock?.segment ?? SYSTEM_CLOCK,
     log: logger,
   });
@@ -279,6 +285,23 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
     }),
     waits: createWaitsFacade({ committer, reads: waits, runs }),
+    previews: createPreviewsFacade({
+      dryRuns: createDryRuns(pool, {
+        newId: newIdOf,
+        reachedToday: (organizationId) => budgets.reached(organizationId),
+        clock: commitTime,
+      }),
+      rehearse: createRehearsals({
+        events,
+        snapshots,
+        runs,
+        models,
+        toolsOf: (agent) => unaskedTools(toolOptions(agent)),
+        newChildRun: childRun,
+        priceOf: prices.costOf,
+      }),
+      waits,
+    }),
     events: createEventsFacade({ runs, events, tail, hints }),
     blobs: createBlobs(blobs),
     agents,

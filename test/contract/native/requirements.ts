@@ -26,7 +26,8 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'run.pause': 'pauseRun places a hold and answers {run, changed}',
     'run.resume': 'resumeRun releases holds, records answers, sends messages, and answers {run, changed}',
     'run.resume-open-waits': 'a resume of a run that still waits lists its open waits',
-    'run.resume-dry-run': 'dryRun says that it is not supported',
+    'run.resume-dry-run':
+      'resumeRun, sendMessage and answers with dryRun answer {preview} and change nothing, for the same roles',
     'run.cancel': 'cancelRun ends the run and answers {run, changed}',
     'run.retry': 'retryRun reopens a failed run',
     'run.report': 'reportRun reports an external run, or ends a managed one',

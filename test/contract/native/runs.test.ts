@@ -1,4 +1,4 @@
-import type { AddNoteReply, Run, SendMessageReply } from '@fermata/protocol';
+import type { AddNoteReply, Preview, Run, SendMessageReply } from '@fermata/protocol';
 import { describe, expect } from 'vitest';
 import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
@@ -171,12 +171,41 @@ describe('commands on a run', () => {
     await world().api.command(runId, 'cancel');
   });
 
-  verifies(['run.resume-dry-run', 'error.not_supported'], async () => {
+  verifies(['run.resume-dry-run'], async () => {
+    const { runId, wait } = await waitingRun(world());
+    const waitId = wait.id;
+    const { api, viewer } = world();
+    const before = await api.run(runId);
+    const { preview } = await api.call<{ preview: Preview }>(
+      'POST',
+      `/v1/runs/${runId}/resume?dryRun=true`,
+      {},
+    );
+    expect(preview).toMatchObject({
+      changed: false,
+      status: 'waiting',
+      next: 'waits',
+      calls: [],
+      turn: null,
+    });
+    expect(preview.openWaits.map(({ id }) => id)).toEqual([waitId]);
+    for (const path of [
+      `/v1/runs/${runId}/messages`,
+      `/v1/waits/${waitId}/answer`,
+      `/v1/runs/${runId}/resume`,
+    ]) {
+      expect(await viewer.refused('POST', `${path}?dryRun=true`, {})).toMatchObject({ code: 'forbidden' });
+    }
+    expect(await api.run(runId)).toEqual(before);
+    await api.command(runId, 'cancel');
+  });
+
+  verifies(['error.not_supported'], async () => {
     const { runId } = await waitingRun(world());
-    const dry = await world().api.refused('POST', `/v1/runs/${runId}/resume?dryRun=true`, {});
-    expect(dry).toMatchObject({ status: 501, code: 'not_supported', retryable: false });
     expect(await world().api.refused('POST', '/v1/runs', { flow: 'flow_1' })).toMatchObject({
+      status: 501,
       code: 'not_supported',
+      retryable: false,
     });
     expect(await world().api.refused('POST', '/v1/runs', { flow: { steps: [] } })).toMatchObject({
       code: 'not_supported',

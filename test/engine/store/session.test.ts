@@ -153,6 +153,25 @@ describe('a pool', () => {
     expect(await pool.read((sql) => sql`select name from marks`)).toEqual([]);
   });
 
+  it('reads a snapshot in which nothing can be written or locked, and uses the session again', async () => {
+    await using pool = new Pool(database.target, { part: 'pool', size: 1 });
+    for (const statement of [
+      "insert into marks values ('no')",
+      'select from marks for update',
+      'create table t ()',
+    ]) {
+      const tried = pool.snapshot((sql) => sql.unsafe(statement));
+      expect(await failure(tried)).toMatchObject({ code: '25006' });
+    }
+    const counts = await pool.snapshot(async (sql) => {
+      const before = (await sql`select from marks`).length;
+      await database.sql`insert into marks values ('meanwhile')`;
+      return { before, after: (await sql`select from marks`).length };
+    });
+    expect(counts.after).toBe(counts.before);
+    await database.sql`delete from marks`;
+  });
+
   it('opens no more sessions than its size, and serves all', async () => {
     await using pool = new Pool(database.target, { part: 'small', size: 2 });
     const counts = await Promise.all(

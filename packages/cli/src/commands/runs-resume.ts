@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { AddCommand } from '../command-group.ts';
 import { connect, type GlobalOptions } from '../connection.ts';
 import { printChanged } from '../print-changed.ts';
+import { printPreview } from '../render/render-preview.ts';
 
 interface Options extends GlobalOptions {
   reason?: string;
@@ -9,6 +10,7 @@ interface Options extends GlobalOptions {
   message?: string;
   onWaiting?: 'queue' | 'supersede';
   model?: string;
+  dryRun?: boolean;
 }
 
 export const addRunsResume: AddCommand = (parent, context) => {
@@ -27,12 +29,18 @@ export const addRunsResume: AddCommand = (parent, context) => {
       ).choices(['queue', 'supersede']),
     )
     .option('--model <name>', 'model from the next turn on')
+    .option('--dry-run', 'only tell what would happen')
     .action(async (runId: string, _own: unknown, command: { optsWithGlobals(): Options }) => {
       const options = command.optsWithGlobals();
       const client = await connect(options, context);
       const { reason, hold, message, onWaiting, model } = options;
       const messages = message === undefined ? undefined : [{ content: message }];
       const body = { reason, hold, messages, onWaiting, model };
+      if (options.dryRun === true) {
+        const preview = await client.runs.previewResume(runId, body, { signal: context.signal });
+        printPreview(context.terminal, options, preview);
+        return;
+      }
       printChanged(
         context.terminal,
         options,

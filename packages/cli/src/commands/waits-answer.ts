@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { jsonValue } from '../option-values.ts';
 import { printChanged } from '../print-changed.ts';
+import { printPreview } from '../render/render-preview.ts';
 import { renderWaitCard } from '../render/render-wait.ts';
 
 type Outcome = 'done' | 'retry' | 'skip';
@@ -16,6 +17,7 @@ interface Options extends GlobalOptions {
   error?: string;
   outcome?: Outcome;
   reason?: string;
+  dryRun?: boolean;
 }
 
 export const addWaitsAnswer: AddCommand = (parent, context) => {
@@ -35,6 +37,7 @@ export const addWaitsAnswer: AddCommand = (parent, context) => {
       ).choices(['done', 'retry', 'skip']),
     )
     .option('--reason <text>', 'why; kept in the log')
+    .option('--dry-run', 'only tell what would happen')
     .action(async (waitId: string, _own: unknown, command: { optsWithGlobals(): Options }) => {
       const options = command.optsWithGlobals();
       const client = await connect(options, context);
@@ -42,6 +45,11 @@ export const addWaitsAnswer: AddCommand = (parent, context) => {
       const answer = await answerOf(wait, options, context);
       const { reason } = options;
       const body = { ...answer, ...(reason !== undefined && { reason }) };
+      if (options.dryRun === true) {
+        const preview = await client.waits.previewAnswer(waitId, body, { signal: context.signal });
+        printPreview(context.terminal, options, preview);
+        return;
+      }
       printChanged(
         context.terminal,
         options,

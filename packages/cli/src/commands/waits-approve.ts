@@ -5,6 +5,7 @@ import type { CliContext } from '../context.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { jsonObjectValue } from '../option-values.ts';
 import { printChanged } from '../print-changed.ts';
+import { printPreview } from '../render/render-preview.ts';
 import { jsonLines, renderWaitCard } from '../render/render-wait.ts';
 
 interface Options extends GlobalOptions {
@@ -13,6 +14,7 @@ interface Options extends GlobalOptions {
   remember?: boolean;
   digest?: string;
   yes?: boolean;
+  dryRun?: boolean;
 }
 
 export const addWaitsApprove: AddCommand = (parent, context) => {
@@ -28,10 +30,17 @@ export const addWaitsApprove: AddCommand = (parent, context) => {
     .option('--remember', 'approve this tool for the rest of the run')
     .option('--digest <digest>', 'refuse unless the call has this digest')
     .option('-y, --yes', 'do not ask')
+    .option('--dry-run', 'only tell what would happen')
     .action(async (waitId: string, _own: unknown, command: { optsWithGlobals(): Options }) => {
       const options = command.optsWithGlobals();
       const client = await connect(options, context);
       const wait = await client.waits.get(waitId, { signal: context.signal });
+      if (options.dryRun === true) {
+        const signal = context.signal;
+        const preview = await client.waits.previewAnswer(waitId, approvalOf(wait, options), { signal });
+        printPreview(context.terminal, options, preview);
+        return;
+      }
       await decide(wait, options, context);
       const reply = await client.waits.answer(waitId, approvalOf(wait, options), { signal: context.signal });
       printChanged(context.terminal, options, reply);

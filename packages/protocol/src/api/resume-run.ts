@@ -4,12 +4,10 @@ import { looseJsonSchema } from '../json.ts';
 import { limitsSchema } from '../limits.ts';
 import { changedSchema, reasonSchema, runParamsSchema } from './changed.ts';
 import { addressedAnswerSchema, messageInputSchema, onWaitingSchema } from './message-input.ts';
-import { booleanParameter } from './parameter.ts';
+import { dryRunQuerySchema } from './preview.ts';
 
 export const resumeRunParamsSchema = runParamsSchema;
-export const resumeRunQuerySchema = z.strictObject({
-  dryRun: booleanParameter('Only tell what would happen').optional(),
-});
+export const resumeRunQuerySchema = dryRunQuerySchema;
 export type ResumeRunQuery = z.output<typeof resumeRunQuerySchema>;
 export const resumeRunBodySchema = z
   .strictObject({

@@ -9,6 +9,7 @@ import type {
   OnLimit,
   OnProviderFailure,
   Part,
+  Preview,
   Run,
   RunError,
   RunEvent,
@@ -38,6 +39,7 @@ import type { JobsFacade } from './facade-jobs.ts';
 export interface Engine {
   readonly runs: RunsFacade;
   readonly waits: WaitsFacade;
+  readonly previews: PreviewsFacade;
   readonly events: EventsFacade;
   readonly blobs: BlobsFacade;
   readonly agents: AgentsFacade;
@@ -260,6 +262,18 @@ export interface WaitsFacade {
     assignee: string | null,
     options?: CommandOptions,
   ): Promise<Changed & { wait: Wait }>;
+}
+
+/**
+ * What a command would bring about. Each method decides as its namesake does in earnest, throws what that would throw,
+ * and changes nothing.
+ */
+export interface PreviewsFacade {
+  resume(caller: Caller, runId: string, request: ResumeRun): Promise<Preview>;
+  sendMessage(caller: Caller, runId: string, request: SendMessage): Promise<Preview>;
+  answer(caller: Caller, waitId: string, answer: AnswerBody): Promise<Preview>;
+  /** On the run of the call, as `waits.runOfCall` tells it. */
+  answerCall(caller: Caller, runId: string, callId: string, answer: AnswerBody): Promise<Preview>;
 }
 
 export interface EventQuery {

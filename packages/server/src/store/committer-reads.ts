@@ -3,16 +3,17 @@ import type { ClosedWait, EarlyAnswer, DecisionFacts } from '../engine/commands.
 import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
+import {
+  clockColumns,
+  lockedFromRow,
+  lockRuns,
+  type ClockRow,
+  type LockedRun,
+  type StateRow,
+} from './run-locks.ts';
 import type { RunRecordRow } from './run-row.ts';
-import type { Fragment, Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 import { WAIT_COLUMNS, waitFromRow, type WaitRow } from './waits.ts';
-
-/** The locked row of a run, parsed. */
-export interface LockedRun {
-  organizationId: number;
-  state: RunState;
-  dispatch: Dispatch;
-}
 
 /** Everything that one batch decides on. Read in one round trip, under the locks. */
 export interface BatchFacts {
@@ -141,42 +142,22 @@ function runKeyLock(created: { organizationId: number; key: string | null }): st
   return `run-key:${created.organizationId}:${created.key ?? ''}`;
 }
 
-interface StateRow {
-  run_id: string;
-  organization_id: number;
-  state: RunState;
-  epoch: number;
-  claim: string | null;
-  executor_id: string | null;
-  attempts: number;
-  due_at: string | null;
-}
-
-function lockedFromRow(row: StateRow): LockedRun {
-  return {
-    organizationId: row.organization_id,
-    state: row.state,
-    dispatch: {
-      epoch: row.epoch,
-      claim: row.claim,
-      executorId: row.executor_id,
-      dueAt: row.due_at,
-      attempts: row.attempts,
-    },
-  };
-}
-
 /**
  * Round trip one. Locks first; everything else in later statements, whose snapshots are younger than the locks:
  * a wait that was read inside the locking statement could be an old one, and would be answered twice. Statements
  * are pipelined; those that no request needs are not sent.
  */
-export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): Promise<BatchFacts> {
+export async function readFacts(
+  sql: Sql,
+  needs: BatchNeeds,
+  begins: boolean,
+  readRuns = lockRuns,
+): Promise<BatchFacts> {
   const begin = begins ? sql`begin isolation level read committed` : null;
   // The locking statement brings time and transaction id along; only a batch without runs must ask for them.
   const clock =
     needs.runIds.length > 0 && needs.creates === 0 ? null : sql<ClockRow[]>`select ${clockColumns(sql)}`;
-  const runs = when(needs.runIds, () => lockRuns(sql, needs.runIds));
+  const runs = when(needs.runIds, () => readRuns(sql, needs.runIds));
   const locks = when(
     needs.locks,
     () => sql<{ key: string; got: boolean }[]>`
@@ -293,15 +274,6 @@ export async function readFacts(sql: Sql, needs: BatchNeeds, begins: boolean): P
   };
 }
 
-// Rejected: `for update` (blocks the foreign keys of inserts into waits), and locking in a CTE with the rest
-// joined to it (one snapshot for all: two answers to one wait were both accepted).
-function lockRuns(sql: Sql, runIds: string[]): PromiseLike<(StateRow & ClockRow)[]> {
-  return sql<(StateRow & ClockRow)[]>`
-    select run_id, organization_id, state, epoch, claim, executor_id, attempts, due_at, ${clockColumns(sql)}
-    from run_state where run_id = any(${runIds}::uuid[])
-    order by run_id for no key update skip locked`;
-}
-
 function when<T>(needed: readonly unknown[], send: () => PromiseLike<T>): PromiseLike<T> | null {
   return needed.length === 0 ? null : send();
 }
@@ -317,16 +289,6 @@ export async function allSettledOrThrow<T extends readonly unknown[]>(
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
     [K in keyof T]: Awaited<T[K]>;
   };
-}
-
-interface ClockRow {
-  xid: string;
-  /** Database time, ms since 1970. */
-  now: number;
-}
-
-function clockColumns(sql: Sql): Fragment {
-  return sql`pg_current_xact_id()::text as xid, extract(epoch from clock_timestamp())::float8 * 1000 as now`;
 }
 
 interface KnownRow {

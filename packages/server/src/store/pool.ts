@@ -75,6 +75,18 @@ export class Pool implements AsyncDisposable {
     }
   }
 
+  /** One REPEATABLE READ transaction in which nothing can be written or locked; tried again as a read is. */
+  snapshot<T>(run: (sql: Sql) => PromiseLike<T>): Promise<T> {
+    return this.read(async (sql) => {
+      await sql`begin isolation level repeatable read read only`;
+      try {
+        return await run(sql);
+      } finally {
+        await sql`rollback`;
+      }
+    });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(closedError());

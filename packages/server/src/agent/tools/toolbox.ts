@@ -125,10 +125,12 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
   };
 }
 
-type DraftsResult = { ok: true; drafts: ToolDraft[] } | { ok: false; failure: StepFailure };
+export type DraftsResult = { ok: true; drafts: ToolDraft[] } | { ok: false; failure: StepFailure };
 
 /** Everything but the tools of MCP servers; the first of two with one name counts. */
-function ownDrafts(options: ToolboxOptions): DraftsResult {
+export function ownDrafts(
+  options: Pick<ToolboxOptions, 'tools' | 'mcpServers' | 'defaultTimeoutMs'>,
+): DraftsResult {
   const drafts: ToolDraft[] = [];
   for (const tool of options.tools) {
     if (drafts.some((draft) => draft.name === tool.name)) continue;

@@ -285,11 +285,21 @@ describe('queries', () => {
     }
   });
 
-  it('says that a dry run of resume is not supported', async () => {
-    const response = await fixture.request('POST', `/v1/runs/${RUN_ID}/resume?dryRun=true`);
-    expect(response.status).toBe(501);
-    expect(await codeOf(response)).toBe('not_supported');
-    expect(fixture.fake.calls).toEqual([]);
+  it('asks for a preview alone with dryRun, stores no file of it and keeps no reply of it', async () => {
+    const url = 'data:image/png;base64,aGVsbG8=';
+    const request = (): Promise<Response> =>
+      fixture.request('POST', `/v1/runs/${RUN_ID}/resume?dryRun=true`, {
+        json: { messages: [{ content: [{ type: 'image', url }] }] },
+        headers: { 'idempotency-key': 'dry' },
+      });
+    const response = await request();
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ preview: { next: 'turn' } });
+    expect((await request()).headers.get('idempotency-replayed')).toBeNull();
+    expect(fixture.fake.calls.map(({ name }) => name)).toEqual(['previewResume', 'previewResume']);
+    const sha256 = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
+    expect(JSON.stringify(fixture.fake.calls)).toContain(`blob:sha256-${sha256}`);
+    expect(fixture.fake.blobs.size).toBe(0);
   });
 });
 

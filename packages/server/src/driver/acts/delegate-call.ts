@@ -1,20 +1,29 @@
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import type { Command } from '../../engine/commands.ts';
 import { EngineError } from '../../engine/errors.ts';
-import type { Segment } from '../segment-context.ts';
+import type { RunDefinition } from '../../engine/ports.ts';
+import type { RunState } from '../../engine/state.ts';
+import type { SegmentDeps } from '../segment-ports.ts';
 import { childWait, type ExactCall } from '../waits.ts';
+
+/** The run that delegates, and when. */
+export interface Delegating {
+  newChildRun: SegmentDeps['newChildRun'];
+  state: RunState;
+  definition: RunDefinition;
+  nowMs: number;
+}
 
 /** The command that starts the child run of a `delegate` call, or that tells the model why there is none. */
 export async function delegateCommand(
-  { deps, log, definition }: Segment,
+  { newChildRun, state, definition, nowMs }: Delegating,
   call: ExactCall,
   tool: ResolvedTool,
 ): Promise<Command> {
-  const nowMs = deps.clock.now();
   const wait = childWait(call, tool, nowMs);
   try {
-    const child = await deps.newChildRun({
-      state: log.state,
+    const child = await newChildRun({
+      state,
       definition,
       callId: call.callId,
       waitId: wait.id,

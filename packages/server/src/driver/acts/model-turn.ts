@@ -14,6 +14,7 @@ import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
 import { lastAssistantText, outputOf } from './run-output.ts';
+import { turnModel } from './turn-model.ts';
 
 /**
  * One attempt at one turn: the model call with its deltas, and the commit that completes or fails it. An attempt
@@ -25,14 +26,13 @@ export async function modelTurn(
 ): Promise<void> {
   const { deps, log, agent, failures } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
-  const name = log.state.model ?? agent.model;
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
-  const resolved = deps.models.resolve(name, providerKeys);
-  if (!resolved.ok) {
-    await segment.commit([{ type: 'fail', error: { code: resolved.code, message: resolved.message } }]);
+  const chosen = turnModel(log.state, agent, (name) => deps.models.resolve(name, providerKeys));
+  if (!chosen.ok) {
+    await segment.commit([{ type: 'fail', error: chosen.error }]);
     return;
   }
-  const model = `${resolved.provider}/${resolved.model}`;
+  const { model } = chosen;
   if (isPriceMissing(segment, model)) {
     const message = `the run has maxCostUsd, and ${model} has no price (FERMATA_PRICES)`;
     await segment.commit([{ type: 'fail', error: { code: 'provider_not_configured', message } }]);
@@ -54,7 +54,7 @@ export async function modelTurn(
     commit: async (commands) => (await segment.commit(commands)).kind === 'committed',
   });
   const outcome = await deps.models.call({
-    model: name,
+    model: chosen.name,
     script: agent.script,
     turn,
     attempt,

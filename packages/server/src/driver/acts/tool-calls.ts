@@ -5,7 +5,7 @@ import type { Command } from '../../engine/commands.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { actionableCalls } from '../next-act.ts';
 import type { Segment } from '../segment-context.ts';
-import { delegateCommand } from './delegate-call.ts';
+import { delegateCommand, type Delegating } from './delegate-call.ts';
 import { planCall, type CallPlan, type PlannedRequest } from './call-plan.ts';
 import { requestCall } from './request-call.ts';
 
@@ -64,7 +64,8 @@ async function takeUp(
   for (const { callId, plan } of plans) {
     if (plan.kind === 'fail') commands.push({ type: 'failCall', callId, error: plan.error });
     else if (plan.kind === 'wait') waits.push(plan.wait);
-    else if (plan.kind === 'delegate') commands.push(await delegateCommand(segment, plan.call, plan.tool));
+    else if (plan.kind === 'delegate')
+      commands.push(await delegateCommand(delegating(segment), plan.call, plan.tool));
     else begin(plan);
   }
   if (waits.length > 0) commands.push({ type: 'openWaits', waits });
@@ -75,6 +76,11 @@ async function takeUp(
     ...commands.flatMap((command) => (command.type === 'delegate' ? [command.wait] : [])),
   ];
   if (outcome.kind === 'refused') await failUnaskable(segment, opened, outcome.error);
+}
+
+function delegating({ deps, log, definition }: Segment): Delegating {
+  const { newChildRun, clock } = deps;
+  return { newChildRun, state: log.state, definition, nowMs: clock.now() };
 }
 
 /** A call that is too big to be shown to anybody is not made: the model can make a smaller one. */

@@ -1,4 +1,4 @@
-import type { Actor, Role, Run, RunEvent, Wait } from '@fermata/protocol';
+import type { Actor, Preview, Role, Run, RunEvent, Wait } from '@fermata/protocol';
 import { EngineError, ReplayedReply, type StoredReply } from '../../engine/errors.ts';
 import type { Caller, CommandOptions } from '../../engine/caller.ts';
 import type { Engine } from '../../engine/facade.ts';
@@ -155,6 +155,12 @@ export function fakeEngine(): FakeEngine {
           return { run: runOf(wait.runId), wait, changed: true };
         }),
     }),
+    previews: unfaked({
+      resume: async (_caller: Caller, runId: string, body: unknown) => {
+        fake.calls.push({ name: 'previewResume', args: [runId, body] });
+        return fakePreview();
+      },
+    }),
     events: unfaked({
       tail: async (_caller: Caller, runId: string, after: number, signal: AbortSignal) => {
         runOf(runId);
@@ -295,6 +301,30 @@ export function fakeWait(fields: Partial<Wait> = {}): Wait {
     snoozedUntil: null,
     openedAt: AT,
     resolution: null,
+    ...fields,
+  };
+}
+
+export function fakePreview(fields: Partial<Preview> = {}): Preview {
+  return {
+    runId: RUN_ID,
+    changed: true,
+    head: 1,
+    status: 'running',
+    comesTo: 'running',
+    next: 'turn',
+    holds: [],
+    closes: [],
+    openWaits: [],
+    releases: [],
+    opens: [],
+    calls: [],
+    turn: null,
+    cost: null,
+    limits: [],
+    error: null,
+    agent: null,
+    warnings: [],
     ...fields,
   };
 }

@@ -1,4 +1,5 @@
 import {
+  orPreview,
   resumeRunBodySchema,
   resumeRunParamsSchema,
   resumeRunQuerySchema,
@@ -7,7 +8,7 @@ import {
 import { EngineError } from '../../../engine/errors.ts';
 import { defineOperation } from '../../../http/route.ts';
 import { checkAnswers } from '../checked-answer.ts';
-import { storeMessages } from '../stored-content.ts';
+import { storeMessages, unstored } from '../stored-content.ts';
 
 export const resumeRun = defineOperation({
   operationId: 'resumeRun',
@@ -17,11 +18,16 @@ export const resumeRun = defineOperation({
   role: 'operator',
   summary: 'Resume a run',
   description:
-    'Releases holds, and in the same commit records answers and messages, in this order: all or none. A run that still waits afterwards lists its open waits.',
+    'Records answers, releases holds and sends messages, in this order and in one commit: all or none. A run that still waits afterwards lists its open waits. With `dryRun` everything is checked and decided, nothing is done, and the reply tells what would happen.',
   params: resumeRunParamsSchema,
   query: resumeRunQuerySchema,
   body: resumeRunBodySchema,
-  replies: { 200: { description: 'The run after it', schema: resumeRunReplySchema } },
+  replies: {
+    200: {
+      description: 'The run after it; with dryRun what would happen',
+      schema: orPreview(resumeRunReplySchema),
+    },
+  },
   errors: [
     'not_found',
     'invalid_transition',
@@ -35,10 +41,14 @@ export const resumeRun = defineOperation({
     'not_supported',
   ],
   handle: async ({ engine, caller, params, query, body, command }) => {
-    if (query.dryRun === true) throw new EngineError('not_supported', 'dryRun is not supported yet.');
     const { webhooks, messages, ...rest } = body;
     if (webhooks !== undefined) throw new EngineError('not_supported', 'Webhooks are not supported yet.');
     await checkAnswers(engine, caller, params.runId, body.answers);
+    if (query.dryRun === true) {
+      const shown = await storeMessages(unstored(caller), messages, 'body.messages');
+      const preview = await engine.previews.resume(caller, params.runId, { ...rest, messages: shown });
+      return { status: 200, body: { preview } };
+    }
     const stored = await storeMessages({ engine, caller }, messages, 'body.messages');
     return command(
       (options) => engine.runs.resume(caller, params.runId, { ...rest, messages: stored }, options),
