@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { RunAgent, Tool } from '@fermata/protocol';
+import type { RunAgent } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { createPrices } from './agent/models/prices.ts';
-import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
+import { agentTools } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
-import { unaskedTools } from './agent/tools/unasked-tools.ts';
+import { unaskedTools, type UnaskedTools } from './agent/tools/unasked-tools.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
 import { ListenError } from './config/listen-error.ts';
@@ -21,7 +21,7 @@ import { Executor } from './driver/executor.ts';
 import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
 import { createRehearsals } from './driver/rehearsals.ts';
-import type { SegmentClock } from './driver/segment-ports.ts';
+import type { SegmentClock, SegmentDeps } from './driver/segment-ports.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Loop } from './driver/sweep-loop.ts';
 import { Sweep } from './driver/sweep.ts';
@@ -186,19 +186,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const blobs = createBlobStore(pool);
   const prices = createPrices(await loadPrices(config));
+  const priceOf: SegmentDeps['priceOf'] = (model, usage) => prices.costOf(model, usage);
   let executor: Executor | null = null;
   const toolOptions = (agent: RunAgent | null): Parameters<typeof unaskedTools>[0] => ({
-    tools: toolsOf(agent),
+    tools: agentTools(agent),
     mcpServers: agent?.mcpServers ?? [],
     defaultTimeoutMs: config.tools.timeoutMs,
   });
+  const reads = { events, snapshots, runs };
+  const knownTools = (agent: RunAgent | null): UnaskedTools => unaskedTools(toolOptions(agent));
   const childRun = (delegation: Delegation): Promise<NewRun> =>
     newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation);
   const segments = createSegmentRunner({
     committer,
-    events,
-    snapshots,
-    runs,
+    ...reads,
     blobs,
     newChildRun: childRun,
     models,
@@ -206,7 +207,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       createToolbox({ ...toolOptions(definition.agent), secrets, fetch: guardedFetch }),
     openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
     isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
-    priceOf: prices.costOf,
+    priceOf,
     clock: options.clock?.segment ?? SYSTEM_CLOCK,
     log: logger,
   });
@@ -286,20 +287,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }),
     waits: createWaitsFacade({ committer, reads: waits, runs }),
     previews: createPreviewsFacade({
-      dryRuns: createDryRuns(pool, {
-        newId: newIdOf,
-        reachedToday: (organizationId) => budgets.reached(organizationId),
-        clock: commitTime,
-      }),
-      rehearse: createRehearsals({
-        events,
-        snapshots,
-        runs,
-        models,
-        toolsOf: (agent) => unaskedTools(toolOptions(agent)),
-        newChildRun: childRun,
-        priceOf: prices.costOf,
-      }),
+      dryRuns: createDryRuns(pool, { newId: newIdOf, clock: commitTime, usage: budgets }),
+      rehearse: createRehearsals({ ...reads, models, toolsOf: knownTools, newChildRun: childRun, priceOf }),
       waits,
     }),
     events: createEventsFacade({ runs, events, tail, hints }),
@@ -397,12 +386,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');
-}
-
-/** A ready-made script brings its own tools along when the run declares none. */
-function toolsOf(agent: RunAgent | null): Tool[] {
-  const tools = agent?.tools ?? [];
-  return tools.length > 0 ? tools : builtinAgentTools(agent?.model ?? '');
 }
 
 function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {

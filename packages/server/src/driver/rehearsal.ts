@@ -19,6 +19,7 @@ import { newCallKey } from './acts/idempotency-key.ts';
 import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { turnModel } from './acts/turn-model.ts';
 import { actionableCalls, nextAct } from './next-act.ts';
+import type { SegmentDeps } from './segment-ports.ts';
 import { createRehearsedRun, type RehearsedRun, type RehearsedRunOptions } from './rehearsed-run.ts';
 
 /** A run as its next segment would find it. */
@@ -28,6 +29,7 @@ export interface RehearsalStage extends RehearsedRunOptions {
   /** Keys of calls that were requested before. */
   startedKeys: ReadonlyMap<string, string>;
   resolveModel(name: string): ResolvedModel;
+  priceOf: SegmentDeps['priceOf'];
   newChildRun: Delegating['newChildRun'];
   callAttempts: number;
 }
@@ -111,7 +113,8 @@ async function step(play: Play): Promise<boolean> {
 
 function beginTurn(play: Play, agent: RunAgent, act: { turn: number; attempt: number }): void {
   const { run, stage } = play;
-  const chosen = turnModel(run.state, agent, stage.resolveModel);
+  const { resolveModel: resolve, priceOf } = stage;
+  const chosen = turnModel({ state: run.state, agent, resolve, priceOf });
   if (!chosen.ok) {
     run.commit({ type: 'fail', error: chosen.error });
     return;

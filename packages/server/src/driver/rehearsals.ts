@@ -1,4 +1,4 @@
-import type { PreviewWarning, RunAgent, TokenUsage } from '@fermata/protocol';
+import type { PreviewWarning, RunAgent } from '@fermata/protocol';
 import { estimateTokens } from '../agent/estimate-tokens.ts';
 import type { Models } from '../agent/models/models.ts';
 import type { UnaskedTools } from '../agent/tools/unasked-tools.ts';
@@ -22,7 +22,7 @@ export interface RehearsalDeps {
   /** The run that a call of `delegate` asks for, which is not made. */
   newChildRun: SegmentDeps['newChildRun'];
   /** US dollars of a call, or null when the model has no price. */
-  priceOf(model: string, usage: Pick<TokenUsage, 'inputTokens' | 'outputTokens'>): number | null;
+  priceOf: SegmentDeps['priceOf'];
 }
 
 /** Tells what the driver would do with a run after a commit that was decided and not made. Only reads. */
@@ -42,8 +42,8 @@ export function createRehearsals(deps: RehearsalDeps): (dryRun: DryRun) => Promi
     const tools = deps.toolsOf(agent);
     const resolveModel: RehearsalStage['resolveModel'] = (name) => deps.models.resolve(name);
     const { callAttempts } = DEFAULT_SEGMENT_LIMITS;
-    const { newChildRun } = deps;
-    const known = { definition, tools, startedKeys, resolveModel, newChildRun, callAttempts };
+    const { newChildRun, priceOf } = deps;
+    const known = { definition, tools, startedKeys, resolveModel, newChildRun, priceOf, callAttempts };
     const stage: RehearsalStage = { state, facts, now, transcript, ...known };
     const { isAssuming, ...played } = await rehearse(stage);
     const shown = agent === null ? null : agentOf(agent, stage);

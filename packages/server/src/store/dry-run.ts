@@ -1,17 +1,17 @@
 import type { CommitListener } from '../engine/commit.ts';
-import type { DecisionFacts, ReachedDailyLimit } from '../engine/commands.ts';
+import type { DecisionFacts } from '../engine/commands.ts';
 import { EngineError } from '../engine/errors.ts';
 import { learn } from '../engine/facts.ts';
 import type { DryRunPort } from '../engine/preview.ts';
-import { decideBatch } from './committer-batch.ts';
+import { decideBatch, type BatchOptions } from './committer-batch.ts';
 import { needsOf, readFacts } from './committer-reads.ts';
 import type { Pool } from './pool.ts';
 import { lookAtRuns } from './run-locks.ts';
 
 export interface DryRunOptions {
   newId(prefix: string): string;
-  /** The limits of an organization and day that are used up. */
-  reachedToday(organizationId: number): readonly ReachedDailyLimit[];
+  /** As the committer's. */
+  usage: { reached: BatchOptions['reachedToday'] };
   /** Database time to time of commit, ms; as the committer's. */
   clock?: (databaseMs: number) => number;
 }
@@ -35,10 +35,10 @@ export function createDryRuns(pool: Pool, options: DryRunOptions): DryRunPort {
         listener: NOBODY,
         organizationConcurrency: null,
         newId: options.newId,
-        reachedToday: (organizationId) => options.reachedToday(organizationId),
         clock,
         waited: new Set([runId]),
         outbox: new Set(),
+        reachedToday: (organizationId) => options.usage.reached(organizationId),
       });
       const [outcome] = decided.outcomes;
       if (outcome?.kind === 'refused') throw outcome.error;
@@ -51,11 +51,11 @@ export function createDryRuns(pool: Pool, options: DryRunOptions): DryRunPort {
         driven: dispatch.claim !== null,
         attempts: dispatch.attempts,
         epoch: dispatch.epoch,
-        daily: options.reachedToday(result.state.organizationId),
         closed: [],
         early,
         known: new Map(),
         record: null,
+        daily: options.usage.reached(result.state.organizationId),
       };
       return {
         before: before.state,

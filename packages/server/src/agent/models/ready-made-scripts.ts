@@ -1,4 +1,4 @@
-import { textOf, type ScriptTurn, type Tool, type TranscriptCall } from '@fermata/protocol';
+import { textOf, type RunAgent, type ScriptTurn, type Tool, type TranscriptCall } from '@fermata/protocol';
 import { RECORD_NOTE } from '../tools/builtin-tools.ts';
 import type { ModelRequest, ModelTool } from './model-request.ts';
 import { sampleArgs } from './sample-args.ts';
@@ -26,6 +26,12 @@ export function builtinAgentTools(model: string): Tool[] {
     default:
       return [];
   }
+}
+
+/** A ready-made script brings its own tools along when the run declares none. */
+export function agentTools(agent: RunAgent | null): Tool[] {
+  const tools = agent?.tools ?? [];
+  return tools.length > 0 ? tools : builtinAgentTools(agent?.model ?? '');
 }
 
 /** What the script says next. It depends on the transcript alone, so that a session or a reopened run goes on well. */

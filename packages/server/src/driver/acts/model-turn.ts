@@ -8,6 +8,7 @@ import {
 } from '@fermata/protocol';
 import { ContentUnavailableError, type StepFailure } from '../../agent/failure.ts';
 import type { LoadedBlob, ModelAnswer, ModelOutcome } from '../../agent/models/model-request.ts';
+import type { ResolvedModel } from '../../agent/models/resolve-model.ts';
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import type { CommandOf } from '../../engine/commands.ts';
 import { createDeltaStream, type DeltaStream } from '../deltas.ts';
@@ -27,17 +28,13 @@ export async function modelTurn(
   const { deps, log, agent, failures } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
-  const chosen = turnModel(log.state, agent, (name) => deps.models.resolve(name, providerKeys));
+  const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
+  const chosen = turnModel({ state: log.state, agent, resolve, priceOf: deps.priceOf });
   if (!chosen.ok) {
     await segment.commit([{ type: 'fail', error: chosen.error }]);
     return;
   }
   const { model } = chosen;
-  if (isPriceMissing(segment, model)) {
-    const message = `the run has maxCostUsd, and ${model} has no price (FERMATA_PRICES)`;
-    await segment.commit([{ type: 'fail', error: { code: 'provider_not_configured', message } }]);
-    return;
-  }
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
@@ -68,12 +65,6 @@ export async function modelTurn(
     loadBlob: (url) => loadBlob(segment, url),
   });
   await settle(segment, tried, deltas, outcome);
-}
-
-/** Start refuses it; the limit or another model may have come later. */
-function isPriceMissing({ deps, log }: Segment, model: string): boolean {
-  if ((log.state.limits.maxCostUsd ?? null) === null) return false;
-  return deps.priceOf(model, { inputTokens: 0, outputTokens: 0 }) === null;
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {

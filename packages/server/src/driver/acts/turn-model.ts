@@ -1,17 +1,27 @@
 import type { RunAgent, RunError } from '@fermata/protocol';
 import type { ResolvedModel } from '../../agent/models/resolve-model.ts';
 import type { RunState } from '../../engine/state.ts';
+import type { SegmentDeps } from '../segment-ports.ts';
 
 /** The model of the next turn: as it is named, and as `provider/name`; or why the run fails before it. */
 export type TurnModel = { ok: true; name: string; model: string } | { ok: false; error: RunError };
 
-export function turnModel(
-  state: Pick<RunState, 'model'>,
-  agent: Pick<RunAgent, 'model'>,
-  resolve: (name: string) => ResolvedModel,
-): TurnModel {
+export function turnModel(options: {
+  state: Pick<RunState, 'model' | 'limits'>;
+  agent: Pick<RunAgent, 'model'>;
+  resolve(name: string): ResolvedModel;
+  priceOf: SegmentDeps['priceOf'];
+}): TurnModel {
+  const { state, agent, resolve, priceOf } = options;
   const name = state.model ?? agent.model;
   const resolved = resolve(name);
   if (!resolved.ok) return { ok: false, error: { code: resolved.code, message: resolved.message } };
-  return { ok: true, name, model: `${resolved.provider}/${resolved.model}` };
+  const model = `${resolved.provider}/${resolved.model}`;
+  // Start refuses it; the limit or another model may have come later.
+  const isLimited = (state.limits.maxCostUsd ?? null) !== null;
+  if (isLimited && priceOf(model, { inputTokens: 0, outputTokens: 0 }) === null) {
+    const message = `the run has maxCostUsd, and ${model} has no price (FERMATA_PRICES)`;
+    return { ok: false, error: { code: 'provider_not_configured', message } };
+  }
+  return { ok: true, name, model };
 }
