@@ -1,17 +1,16 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { RunAgent, Tool } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { createPrices } from './agent/models/prices.ts';
-import { builtinAgentTools } from './agent/models/ready-made-scripts.ts';
+import { toolsOfAgent } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import type { Config } from './config/config.ts';
 import { loadDefaultAgents } from './config/default-agent.ts';
 import { ListenError } from './config/listen-error.ts';
 import { loadPrices } from './config/prices.ts';
 import { providerSettings } from './config/provider-settings.ts';
-import { nativeFace } from './dialects/native/native-face.ts';
+import { createFaces } from './dialects/faces.ts';
 import { Adoption } from './driver/adopt.ts';
 import { createDriveTask } from './driver/claim.ts';
 import { drain } from './driver/drain.ts';
@@ -47,6 +46,7 @@ import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
 import { DailyBudgets } from './store/daily-budgets.ts';
 import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
+import { createEventSelections } from './store/event-selections.ts';
 import { createEventReads } from './store/events.ts';
 import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
@@ -55,6 +55,8 @@ import { createIdentity } from './store/identity.ts';
 import { createInbox } from './store/inbox.ts';
 import { createJobWork } from './store/job-work.ts';
 import { createJobs } from './store/jobs.ts';
+import { createMissionFacades } from './store/mission-facades.ts';
+import { createMissions } from './store/missions.ts';
 import { Pool } from './store/pool.ts';
 import { createReceipts } from './store/receipts.ts';
 import { readiness } from './store/readiness.ts';
@@ -192,7 +194,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     models,
     openToolbox: ({ definition, secrets }) =>
       createToolbox({
-        tools: toolsOf(definition.agent),
+        tools: toolsOfAgent(definition.agent),
         mcpServers: definition.agent?.mcpServers ?? [],
         secrets,
         fetch: guardedFetch,
@@ -248,38 +250,43 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
     of: await loadDefaultAgents(config),
   });
-  const engine: Engine = {
-    runs: createRunsFacade({
+  const missions = createMissions(pool);
+  const runsFacade = createRunsFacade({
+    committer,
+    reads: runs,
+    events,
+    agents,
+    missions,
+    newRunId: () => v7(),
+    hasPrice(name) {
+      const model = models.resolve(name);
+      return !model.ok || prices.has(`${model.provider}/${model.model}`);
+    },
+    seal: (plaintext, context) => box.seal(plaintext, context),
+    forks: createForks({
       committer,
       reads: runs,
-      agents,
+      events,
+      copies: createForkCopies(pool),
       newRunId: () => v7(),
-      hasPrice(name) {
-        const model = models.resolve(name);
-        return !model.ok || prices.has(`${model.provider}/${model.model}`);
-      },
-      seal: (plaintext, context) => box.seal(plaintext, context),
-      forks: createForks({
-        committer,
-        reads: runs,
-        events,
-        copies: createForkCopies(pool),
-        newRunId: () => v7(),
-        newWaitId: () => newIdOf('wait_'),
-        reseal,
-        now: () => new Date().toISOString(),
-      }),
-      async transcript(runId, query) {
-        const transcript = await loadTranscript({ events, snapshots }, runId);
-        const { data, nextAfter } = transcriptPage(transcript.messages, {
-          ...query,
-          limit: query.limit ?? 100,
-        });
-        return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
-      },
+      newWaitId: () => newIdOf('wait_'),
+      reseal,
+      now: () => new Date().toISOString(),
     }),
+    async transcript(runId, query) {
+      const transcript = await loadTranscript({ events, snapshots }, runId);
+      const { data, nextAfter } = transcriptPage(transcript.messages, {
+        ...query,
+        limit: query.limit ?? 100,
+      });
+      return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
+    },
+  });
+  const engine: Engine = {
+    runs: runsFacade,
+    ...createMissionFacades(pool, { committer, reads: runs, missions, runs: runsFacade }),
     waits: createWaitsFacade({ committer, reads: waits, runs }),
-    events: createEventsFacade({ runs, events, tail, hints }),
+    events: createEventsFacade({ runs, events, selections: createEventSelections(pool), tail, hints }),
     blobs: createBlobs(blobs),
     agents,
     identity,
@@ -313,7 +320,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let isReady = true;
   const app = await createApp({
     engine,
-    faces: [nativeFace()],
+    faces: createFaces(config.faces),
     rootFace: config.server.rootDialect ?? undefined,
     serverInfo: { version: VERSION, publicUrl: config.server.publicUrl },
     corsOrigins: config.server.corsOrigins,
@@ -374,12 +381,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');
-}
-
-/** A ready-made script brings its own tools along when the run declares none. */
-function toolsOf(agent: RunAgent | null): Tool[] {
-  const tools = agent?.tools ?? [];
-  return tools.length > 0 ? tools : builtinAgentTools(agent?.model ?? '');
 }
 
 function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
