@@ -14,6 +14,11 @@ const DOCUMENTS = [
     module: 'packages/server/src/dialects/native/native-face.ts',
     build: 'nativeOpenApi',
   },
+  {
+    name: 'telnyx',
+    module: 'packages/server/src/dialects/telnyx/telnyx-face.ts',
+    build: 'telnyxOpenApi',
+  },
 ];
 
 /** Imported from within the server's package, whose dependencies may have other versions than the root's. */
