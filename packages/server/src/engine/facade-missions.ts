@@ -1,7 +1,5 @@
-import type { Mission, PlanStep, RunMode, JsonObject } from '@fermata/protocol';
+import type { JsonObject, Mission, RunMode } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
-import type { Changed } from './facade.ts';
-import type { PlanChange } from './plan.ts';
 
 /** What of a mission its caller sets. What is absent stays, or is unset in a new one. */
 export interface MissionFields {
@@ -58,16 +56,4 @@ export interface MissionsFacade {
   delete(caller: Caller, missionId: string, options?: CommandOptions): Promise<boolean>;
   /** The id of the organization's mission `Unassigned`. */
   unassignedId(caller: Caller): Promise<string>;
-}
-
-export interface PlansFacade {
-  /** Steps in their order; empty without a plan. `not_found` for a stranger's run. */
-  get(caller: Caller, runId: string): Promise<PlanStep[]>;
-  /** `steps`: those that the change names, as they stand after it. */
-  change(
-    caller: Caller,
-    runId: string,
-    change: PlanChange,
-    options?: CommandOptions,
-  ): Promise<Changed & { steps: PlanStep[] }>;
 }

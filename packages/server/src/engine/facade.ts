@@ -9,6 +9,7 @@ import type {
   OnLimit,
   OnProviderFailure,
   Part,
+  PlanStep,
   Run,
   RunError,
   RunEvent,
@@ -30,7 +31,7 @@ import type {
 } from './facade-accounts.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
-import type { MissionsFacade, PlansFacade } from './facade-missions.ts';
+import type { MissionsFacade } from './facade-missions.ts';
 import type { PlanChange } from './plan.ts';
 
 /**
@@ -244,6 +245,18 @@ export interface RunsFacade {
     runId: string,
     query: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
   ): Promise<Page<TranscriptMessage>>;
+}
+
+export interface PlansFacade {
+  /** Steps in their order; empty without a plan. `not_found` for a stranger's run. */
+  get(caller: Caller, runId: string): Promise<PlanStep[]>;
+  /** `steps`: those that the change names, as they stand after it. */
+  change(
+    caller: Caller,
+    runId: string,
+    change: PlanChange,
+    options?: CommandOptions,
+  ): Promise<Changed & { steps: PlanStep[] }>;
 }
 
 export interface WaitQuery extends PageQuery {

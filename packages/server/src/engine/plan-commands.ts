@@ -1,6 +1,6 @@
 import type { CommitPort, CommitResult } from './commit.ts';
 import { EngineError } from './errors.ts';
-import type { PlansFacade } from './facade-missions.ts';
+import type { PlansFacade } from './facade.ts';
 import { stepsOf } from './plan.ts';
 import type { PlanReads, RunReads } from './ports.ts';
 import { changedOf, commandRequest } from './run-commands.ts';

@@ -48,6 +48,8 @@ export interface OpenApiSource {
   prefixes: readonly string[];
   tags: { name: string; description: string }[];
   operations: readonly Operation[];
+  /** What stands for a body that is not sent; absent: an empty object. */
+  absentBody?: unknown;
   /** How the face answers errors; absent: as problem+json. */
   errors?: { mediaType: string; schema: z.ZodType; statusOf(code: ErrorCode): number };
 }
@@ -78,7 +80,7 @@ export function buildOpenApi(source: OpenApiSource): OpenApiDocument {
   const paths: OpenApiDocument['paths'] = {};
   for (const operation of source.operations) {
     const path = (paths[operation.path] ??= {});
-    path[operation.method.toLowerCase()] = operationOf(operation, convert, errors);
+    path[operation.method.toLowerCase()] = operationOf(operation, convert, errors, 'absentBody' in source ? source.absentBody : {});
   }
   return {
     openapi: '3.1.0',
@@ -107,7 +109,12 @@ const PROBLEMS: ErrorReplies = {
 
 type Convert = (schema: z.ZodType, io: 'input' | 'output') => JsonObject;
 
-function operationOf(operation: Operation, convert: Convert, errors: ErrorReplies): OpenApiOperation {
+function operationOf(
+  operation: Operation,
+  convert: Convert,
+  errors: ErrorReplies,
+  absentBody: unknown,
+): OpenApiOperation {
   const codes = errorsOf(operation);
   const parameters = parametersOf(operation, convert);
   const { body } = operation;
@@ -121,7 +128,7 @@ function operationOf(operation: Operation, convert: Convert, errors: ErrorReplie
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
       requestBody: {
-        required: !body.safeParse({}).success,
+        required: !body.safeParse(absentBody).success,
         content: {
           'application/json': {
             schema: convert(body, 'input'),

@@ -117,7 +117,6 @@ export const nativeTags: { name: string; description: string }[] = [
   { name: 'Inbox', description: 'What needs somebody now, over all runs.' },
   { name: 'Bulk jobs', description: 'A command on many runs.' },
   { name: 'Agents', description: 'Saved agents, versioned.' },
-  { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
   { name: 'Missions', description: 'What runs are for, with instructions and a model of their own.' },
-  { name: 'Identity', description: 'Who asks: principals and keys.' },
+  { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
 ];

@@ -84,6 +84,7 @@ export function telnyxOpenApi(settings: TelnyxSettings = DEFAULTS): OpenApiDocum
     prefixes: [PREFIX],
     tags: [{ name: 'Missions', description: 'Missions, their runs, plans, events and linked agents.' }],
     operations: [...typedOperations, ...openOperations],
+    absentBody: TELNYX_RULES.absentBody,
     errors: {
       mediaType: 'application/json',
       schema: errorBodySchema,
