@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { recordingClient } from './telnyx-client.ts';
+import { recordingClient, metaOf } from './telnyx-client.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
@@ -20,7 +20,7 @@ describe('the SDK', () => {
     });
     const mid = mission.mission_id;
     const of = { mission_id: mid };
-    expect((await missions.list({ 'page[number]': 1, 'page[size]': 5 })).meta.page_size).toBe(5);
+    expect(metaOf(await missions.list({ 'page[number]': 1, 'page[size]': 5 })).page_size).toBe(5);
     expect((await missions.retrieve(mid)).data.name).toBe('every method');
     expect((await missions.updateMission(mid, { name: 'other' })).data.name).toBe('other');
     expect(await missions.cloneMission(mid)).toMatchObject({ data: { name: 'other' } });
@@ -80,7 +80,8 @@ describe('the SDK', () => {
     await knowledgeBases.deleteKnowledgeBase(base, of);
     expect(await missions.deleteMission(mid)).toBeNull();
 
-    const CREATES = /\/(?:missions|clone|runs|events|plan|steps|telnyx-agents|tools|mcp-servers|knowledge-bases)$/;
+    const CREATES =
+      /\/(?:missions|clone|runs|events|plan|steps|telnyx-agents|tools|mcp-servers|knowledge-bases)$/;
     for (const { method, path, status } of requests) {
       const expected = method === 'DELETE' ? 204 : method === 'POST' && CREATES.test(path) ? 201 : 200;
       expect([method, path, status]).toEqual([method, path, expected]);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { externalRun, missionsOf, plain, type ExternalRun, type Missions } from './telnyx-client.ts';
+import { externalRun, missionsOf, plain, type ExternalRun, type Missions, metaOf } from './telnyx-client.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
@@ -101,9 +101,9 @@ describe('lists', () => {
     for (const filter of [{ type: 'nothing' }, { step_id: 'x' }, { agent_id: '\u0000' }]) {
       expect(await summaries(filter)).toEqual([]);
     }
-    expect((await missions.listEvents({ type: 'message' })).meta.total_results).toBe(4);
-    expect((await missions.runs.list(mid, { status: 'running' })).meta.total_results).toBe(3);
-    expect((await missions.runs.listRuns({ status: 'pending' })).meta.total_results).toBe(4);
+    expect(metaOf(await missions.listEvents({ type: 'message' })).total_results).toBe(4);
+    expect(metaOf(await missions.runs.list(mid, { status: 'running' })).total_results).toBe(3);
+    expect(metaOf(await missions.runs.listRuns({ status: 'pending' })).total_results).toBe(4);
     expect((await missions.runs.listRuns({ status: 'queued' })).data).toEqual([]);
   });
 

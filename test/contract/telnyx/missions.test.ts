@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { externalRun, JSON_TYPE, missionsOf, plain, type Missions } from './telnyx-client.ts';
+import { externalRun, JSON_TYPE, missionsOf, plain, type Missions, metaOf } from './telnyx-client.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
@@ -20,7 +20,13 @@ describe('a mission', () => {
   verifies(['op.missions', 'op.mission-put'], async () => {
     const { data: bare } = await missions().create({ name: '' });
     expect(bare).toMatchObject({ name: '', execution_mode: 'external' });
-    expect(Object.keys(bare).sort()).toEqual(['created_at', 'execution_mode', 'mission_id', 'name', 'updated_at']);
+    expect(Object.keys(bare).sort()).toEqual([
+      'created_at',
+      'execution_mode',
+      'mission_id',
+      'name',
+      'updated_at',
+    ]);
     const full = {
       name: 'ünïcode 🎵',
       description: 'd',
@@ -46,7 +52,7 @@ describe('a mission', () => {
     const { data: mission } = await missions().create({
       name: 'gone',
       execution_mode: 'managed',
-      model: 'script/slow',
+      model: 'script/approval',
     });
     const of = { mission_id: mission.mission_id };
     const { data: driven } = await missions().runs.create(mission.mission_id);
@@ -56,13 +62,13 @@ describe('a mission', () => {
     await missions().runs.events.log(external.run_id, { ...of, type: 'custom', summary: 'of a hidden run' });
     await missions().deleteMission(mission.mission_id);
     for (const ask of [
-      missions().retrieve(mission.mission_id),
-      missions().runs.retrieve(external.run_id, of),
-      missions().runs.create(mission.mission_id),
-      missions().deleteMission(mission.mission_id),
-      missions().runs.list(mission.mission_id),
+      () => missions().retrieve(mission.mission_id),
+      () => missions().runs.retrieve(external.run_id, of),
+      () => missions().runs.create(mission.mission_id),
+      () => missions().deleteMission(mission.mission_id),
+      () => missions().runs.list(mission.mission_id),
     ]) {
-      await expect(ask).rejects.toMatchObject({ status: 404 });
+      await expect(ask()).rejects.toMatchObject({ status: 404 });
     }
     const listed = [];
     for await (const run of missions().runs.listRuns()) listed.push(run.run_id);
@@ -75,7 +81,10 @@ describe('a mission', () => {
       endedBy: { reason: 'its mission was deleted' },
     });
     expect(await world().api.run(external.run_id)).toMatchObject({ status: 'queued' });
-    const native = await world().api.refused('POST', '/v1/runs', { missionId: mission.mission_id, input: 'x' });
+    const native = await world().api.refused('POST', '/v1/runs', {
+      missionId: mission.mission_id,
+      input: 'x',
+    });
     expect(native.code).toBe('not_found');
   });
 
@@ -92,7 +101,13 @@ describe('a mission', () => {
       created_at: empty['created_at'],
       updated_at: empty['created_at'],
     });
-    const body = { name: 'look_up', deep: { a: [1, { b: null }] }, none: null, id: 'mine', mission_id: 'else' };
+    const body = {
+      name: 'look_up',
+      deep: { a: [1, { b: null }] },
+      none: null,
+      id: 'mine',
+      mission_id: 'else',
+    };
     const { data: tool } = (await tools.createTool(mid, { body })) as { data: Record<string, string> };
     expect(tool).toMatchObject({ name: 'look_up', deep: body.deep, none: null, mission_id: mid });
     const id = String(tool['id']);
@@ -107,7 +122,9 @@ describe('a mission', () => {
       const reply = await plain(world(), 'POST', `/${mid}/tools`, { body: bad, headers: JSON_TYPE });
       expect([bad, reply.status]).toEqual([bad, 422]);
     }
-    expect((await plain(world(), 'POST', `/${mid}/tools`, { body: 'null', headers: JSON_TYPE })).status).toBe(201);
+    expect((await plain(world(), 'POST', `/${mid}/tools`, { body: 'null', headers: JSON_TYPE })).status).toBe(
+      201,
+    );
     for (const path of [`/${mid}/tools/nothing`, '/nothing/tools', '/nothing/clone']) {
       const method = path.endsWith('clone') ? 'POST' : 'GET';
       expect([path, (await plain(world(), method, path)).status]).toEqual([path, 404]);
@@ -141,7 +158,7 @@ describe('a mission', () => {
       mcp_servers: [{ url: 'https://mcp.example' }],
       knowledge_bases: [{ text: 'k' }],
     });
-    expect((await missions().runs.list(clone.mission_id)).meta.total_results).toBe(0);
+    expect(metaOf(await missions().runs.list(clone.mission_id)).total_results).toBe(0);
     await missions().deleteMission(mid);
     expect(await missions().tools.listTools(clone.mission_id)).toMatchObject({ data: [{}, {}] });
   });
@@ -155,8 +172,11 @@ describe('a mission', () => {
     expect(listed.at(-1)).toMatchObject({ mission_id: mid, name: 'Unassigned', execution_mode: 'external' });
     expect((await missions().retrieve(mid)).data.name).toBe('Unassigned');
     expect((await missions().runs.list(mid)).data.map((one) => one.run_id)).toContain(native.id);
-    for (const change of [missions().deleteMission(mid), missions().updateMission(mid, { name: 'x' })]) {
-      await expect(change).rejects.toMatchObject({ status: 403 });
+    for (const change of [
+      () => missions().deleteMission(mid),
+      () => missions().updateMission(mid, { name: 'x' }),
+    ]) {
+      await expect(change()).rejects.toMatchObject({ status: 403 });
     }
     const { data: own } = await missions().runs.create(mid);
     expect(own.mission_id).toBe(mid);

@@ -8,6 +8,7 @@ import {
   plain,
   type ExternalRun,
   type Missions,
+  metaOf,
 } from './telnyx-client.ts';
 import { verifies } from './verifies.ts';
 
@@ -94,7 +95,9 @@ describe('a plan', () => {
     expect(back.completed_at).toBeUndefined();
     for (const wrong of ['no', '%', 'Step Id']) {
       await expect(plan.getStepDetails(wrong, at)).rejects.toMatchObject({ status: 404 });
-      await expect(plan.updateStep(wrong, { ...at, status: 'failed' })).rejects.toMatchObject({ status: 404 });
+      await expect(plan.updateStep(wrong, { ...at, status: 'failed' })).rejects.toMatchObject({
+        status: 404,
+      });
     }
     await missions().runs.cancelRun(run.run_id, run.of);
     expect((await plan.updateStep(id, { ...at, status: 'skipped' })).data.status).toBe('skipped');
@@ -112,7 +115,13 @@ describe('a plan', () => {
     const twice = await send([step('a'), step('b'), step('a')]);
     expect([twice.status, twice.body['detail']]).toEqual([
       422,
-      [{ loc: ['body', 'steps', 2, 'step_id'], msg: 'Value error, another step has this id', type: 'value_error' }],
+      [
+        {
+          loc: ['body', 'steps', 2, 'step_id'],
+          msg: 'Value error, another step has this id',
+          type: 'value_error',
+        },
+      ],
     ]);
     expect((await send([])).body).toEqual({ data: [] });
     expect((await send(many.slice(1))).status).toBe(201);
@@ -133,7 +142,12 @@ describe('events', () => {
       idempotency_key: 'k',
     };
     const { data: event } = await events.log(run.run_id, { ...run.of, ...full });
-    expect(event).toEqual({ ...full, event_id: event.event_id, run_id: run.run_id, timestamp: event.timestamp });
+    expect(event).toEqual({
+      ...full,
+      event_id: event.event_id,
+      run_id: run.run_id,
+      timestamp: event.timestamp,
+    });
     await missions().runs.update(run.run_id, { ...run.of, status: 'running' });
     await missions().runs.pauseRun(run.run_id, run.of);
     await events.log(run.run_id, { ...run.of, type: 'message', summary: 'paused' });
@@ -170,7 +184,7 @@ describe('events', () => {
     const restarted = await world().addServer();
     const late = missionsOf(world(), { url: restarted.url }).runs.events;
     expect((await late.log(run.run_id, body)).data).toEqual(first?.data);
-    expect((await events.list(run.run_id, run.of)).meta.total_results).toBe(1);
+    expect(metaOf(await events.list(run.run_id, run.of)).total_results).toBe(1);
     const other = await externalRun(missions());
     const { data: same } = await events.log(other.run_id, { ...body, ...other.of });
     expect(same.event_id).not.toBe(first?.data.event_id);

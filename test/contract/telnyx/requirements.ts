@@ -11,10 +11,12 @@ function from(source: string, behaviours: Record<string, string>): Record<string
 
 export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
   ...from('endpoints', {
-    'op.every-method': 'every method of the SDK reaches its operation, with the documented status and envelope',
+    'op.every-method':
+      'every method of the SDK reaches its operation, with the documented status and envelope',
     'op.missions': 'missions are created, read, changed, cloned and deleted',
     'op.mission-put': 'PUT changes the members that are sent; null clears; {} changes nothing',
-    'op.mission-delete': 'a deleted mission hides its runs here and cancels its managed ones; natively they stay',
+    'op.mission-delete':
+      'a deleted mission hides its runs here and cancels its managed ones; natively they stay',
     'op.clone': 'a clone has the definition, tools, knowledge bases and MCP servers, and no runs',
     'op.unassigned': 'runs without a mission stand under one that cannot be changed or deleted',
     'op.objects': 'tools, MCP servers and knowledge bases take any object or none, PUT replaces',
@@ -35,7 +37,8 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'patch.fields': 'members that are not sent stay, null clears, metadata and result are replaced',
     'patch.late': 'result and metadata may come after the end',
     'patch.error': 'error is stored with and without failed, and a failure without one has none',
-    'patch.managed': 'of a managed run paused, running and cancelled are commands, succeeded and failed end it',
+    'patch.managed':
+      'of a managed run paused, running and cancelled are commands, succeeded and failed end it',
     'patch.empty': '{} and unknown members change nothing',
   }),
   ...from('state semantics', {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { externalRun, JSON_TYPE, missionsOf, plain, type ExternalRun, type Missions } from './telnyx-client.ts';
+import {
+  externalRun,
+  JSON_TYPE,
+  missionsOf,
+  plain,
+  type ExternalRun,
+  type Missions,
+} from './telnyx-client.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
@@ -54,14 +61,15 @@ describe('a run', () => {
   });
 
   verifies(['run.actions', 'resume.running', 'resume.refused'], async () => {
-    const table: Record<Status, [pause: string | number, resume: string | number, cancel: string | number]> = {
-      pending: ['paused', 409, 'cancelled'],
-      running: ['paused', 'running', 'cancelled'],
-      paused: ['paused', 'running', 'cancelled'],
-      succeeded: [409, 409, 409],
-      failed: [409, 409, 409],
-      cancelled: [409, 409, 'cancelled'],
-    };
+    const table: Record<Status, [pause: string | number, resume: string | number, cancel: string | number]> =
+      {
+        pending: ['paused', 409, 'cancelled'],
+        running: ['paused', 'running', 'cancelled'],
+        paused: ['paused', 'running', 'cancelled'],
+        succeeded: [409, 409, 409],
+        failed: [409, 409, 409],
+        cancelled: [409, 409, 'cancelled'],
+      };
     const { runs } = missions();
     for (const status of STATUSES) {
       const outcomes = [];
@@ -159,9 +167,9 @@ describe('PATCH', () => {
     const body = { metadata: { a: 1 }, result_summary: 's', error: 'e', result_payload: { p: 1 } };
     const { data: before } = await missions().runs.retrieve(run.run_id, run.of);
     for (const status of ['running', 'failed', 'paused', 'cancelled', 'pending'] as const) {
-      await expect(
-        missions().runs.update(run.run_id, { ...run.of, ...body, status }),
-      ).rejects.toMatchObject({ status: 409 });
+      await expect(missions().runs.update(run.run_id, { ...run.of, ...body, status })).rejects.toMatchObject({
+        status: 409,
+      });
     }
     expect((await missions().runs.retrieve(run.run_id, run.of)).data).toEqual(before);
   });
@@ -200,7 +208,11 @@ describe('PATCH', () => {
       expect(reply.status).toBe(200);
       return reply.body['data'] as Record<string, unknown>;
     };
-    await patch({ result_summary: 's', result_payload: { a: 1, b: { c: 1 } }, metadata: { x: 1, y: { z: 1 } } });
+    await patch({
+      result_summary: 's',
+      result_payload: { a: 1, b: { c: 1 } },
+      metadata: { x: 1, y: { z: 1 } },
+    });
     expect(await patch({ metadata: { y: { w: 2 } } })).toMatchObject({
       result_summary: 's',
       result_payload: { a: 1, b: { c: 1 } },
@@ -214,7 +226,9 @@ describe('PATCH', () => {
     for (const member of ['result_summary', 'result_payload', 'metadata', 'error']) {
       expect(Object.hasOwn(cleared, member)).toBe(false);
     }
-    expect(await patch({ status: 'succeeded', result_summary: 'end', result_payload: { n: 1 } })).toMatchObject({
+    expect(
+      await patch({ status: 'succeeded', result_summary: 'end', result_payload: { n: 1 } }),
+    ).toMatchObject({
       status: 'succeeded',
       result_summary: 'end',
       result_payload: { n: 1 },

@@ -28,7 +28,12 @@ export function recordingClient(
     fetch: async (input, init) => {
       const response = await fetch(input, init);
       const path = new URL(String(input)).pathname;
-      requests.push({ method: init?.method ?? 'GET', path, status: response.status, headers: response.headers });
+      requests.push({
+        method: init?.method ?? 'GET',
+        path,
+        status: response.status,
+        headers: response.headers,
+      });
       return response;
     },
   });
@@ -75,3 +80,8 @@ export async function plain(
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
 export const NO_UUID = '00000000-0000-0000-0000-00000000abcd';
+
+/** The numbers of a page; the SDK's types know two of them. */
+export function metaOf(page: { meta: object }): Record<'page_size' | 'total_results', unknown> {
+  return page.meta as Record<'page_size' | 'total_results', unknown>;
+}

@@ -168,10 +168,5 @@ export interface RecordsFacade {
     options?: CommandOptions,
   ): Promise<StoredRecord>;
   delete(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<boolean>;
-  list(
-    caller: Caller,
-    face: RunOrigin,
-    collection: string,
-    query: PageQuery,
-  ): Promise<Page<StoredRecord>>;
+  list(caller: Caller, face: RunOrigin, collection: string, query: PageQuery): Promise<Page<StoredRecord>>;
 }

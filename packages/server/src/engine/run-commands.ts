@@ -57,7 +57,8 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
       return reply(await committer.commit({ create, view: true, ...commitOptions(options, reply) }));
     },
 
-    pause: (caller, runId, request, options) => command(caller, runId, [pauseCommand(caller, request)], options),
+    pause: (caller, runId, request, options) =>
+      command(caller, runId, [pauseCommand(caller, request)], options),
 
     resume: (caller, runId, request, options) =>
       command(caller, runId, resumeCommands(caller, request), options),

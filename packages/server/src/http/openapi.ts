@@ -80,7 +80,12 @@ export function buildOpenApi(source: OpenApiSource): OpenApiDocument {
   const paths: OpenApiDocument['paths'] = {};
   for (const operation of source.operations) {
     const path = (paths[operation.path] ??= {});
-    path[operation.method.toLowerCase()] = operationOf(operation, convert, errors, 'absentBody' in source ? source.absentBody : {});
+    path[operation.method.toLowerCase()] = operationOf(
+      operation,
+      convert,
+      errors,
+      'absentBody' in source ? source.absentBody : {},
+    );
   }
   return {
     openapi: '3.1.0',

@@ -29,8 +29,7 @@ async function selectEvents(
     return { data: [], nextCursor: null, ...(query.total === true ? { total: 0 } : {}) };
   }
   const from = sql`from events e join runs r on r.id = e.run_id where ${allOf(sql, conditions)}`;
-  const order =
-    query.run === undefined ? sql`e.at desc, e.run_id desc, e.seq desc` : sql`e.seq desc`;
+  const order = query.run === undefined ? sql`e.at desc, e.run_id desc, e.seq desc` : sql`e.seq desc`;
   const rows = await sql<(EventRow & { run_id: string })[]>`
     select e.run_id, e.seq, e.type, e.at, e.v, e.data ${from}
     order by ${order} limit ${limit} offset ${offsetOf(query)}`;

@@ -144,8 +144,7 @@ async function listMissions(
     where ${mayHaveNone}
       and exists (select from runs where organization_id = ${organizationId} and mission_id is null)`;
   const ascending = query.order === 'asc';
-  const place =
-    after === undefined ? sql`true` : ascending ? sql`number > ${after}` : sql`number < ${after}`;
+  const place = after === undefined ? sql`true` : ascending ? sql`number > ${after}` : sql`number < ${after}`;
   const limit = limitOf(query);
   const all = sql`select ${sql.unsafe(COLUMNS)} from missions where ${allOf(sql, conditions)}
     union all ${rowOfNone}`;
@@ -153,9 +152,7 @@ async function listMissions(
     select * from (${all}) listed where ${place}
     order by number ${ascending ? sql`asc` : sql`desc`} limit ${limit + 1} offset ${offsetOf(query)}`;
   const [count] =
-    query.total === true
-      ? await sql<{ total: number }[]>`select count(*) as total from (${all}) listed`
-      : [];
+    query.total === true ? await sql<{ total: number }[]>`select count(*) as total from (${all}) listed` : [];
   return pageOf(rows, limit, {
     item: missionFromRow,
     cursor: (row) => encodeCursor('missions', [row.number]),

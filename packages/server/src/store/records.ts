@@ -101,11 +101,7 @@ function inCollection(sql: Sql, organizationId: number, face: string, collection
     and (expires_at is null or expires_at > now())`;
 }
 
-async function listRecords(
-  sql: Sql,
-  filter: Fragment,
-  query: PageQuery,
-): Promise<Page<StoredRecord>> {
+async function listRecords(sql: Sql, filter: Fragment, query: PageQuery): Promise<Page<StoredRecord>> {
   const [after] = decodeCursor('records', query.cursor, 1) ?? [];
   const limit = limitOf(query);
   const descending = query.order === 'desc';

@@ -131,7 +131,13 @@ export function selectRunsAmong(
 function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter | null {
   const { kind, agent, flow, origin, hold, errorCode, createdBy, metadata = {} } = query;
   const lists = [kind, agent, flow, hold, errorCode, createdBy].flatMap((list) => list ?? []);
-  const texts = [query.key ?? '', query.title ?? '', query.q ?? '', ...lists, ...Object.entries(metadata).flat()];
+  const texts = [
+    query.key ?? '',
+    query.title ?? '',
+    query.q ?? '',
+    ...lists,
+    ...Object.entries(metadata).flat(),
+  ];
   const ids = [query.session, query.mission ?? undefined, query.parent].filter((id) => id !== undefined);
   if (!texts.every(isStorable) || !ids.every(isUuid)) return null;
   const wide: Fragment[] = [];

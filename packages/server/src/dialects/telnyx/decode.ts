@@ -119,7 +119,11 @@ function webhookTool(data: JsonObject, webhook: JsonObject): JsonObject {
     type: 'http',
     name: name ?? null,
     ...(typeof description === 'string' ? { description } : {}),
-    inputSchema: { type: 'object', properties: Object.assign({}, ...properties.filter(isJsonObject)), required },
+    inputSchema: {
+      type: 'object',
+      properties: Object.assign({}, ...properties.filter(isJsonObject)),
+      required,
+    },
     http: {
       url: address,
       method: typeof method === 'string' ? method.toUpperCase() : 'POST',

@@ -75,7 +75,9 @@ export function sendTelnyxError(
   if (status < 500 && status !== 408 && status !== 429) void reply.header('x-should-retry', 'false');
   if (status === 429 || status === 503) {
     const afterMs = error.details.retryAfterMs ?? RETRY_AFTER_MS;
-    void reply.header('retry-after-ms', afterMs).header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
+    void reply
+      .header('retry-after-ms', afterMs)
+      .header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
   }
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
   return reply
@@ -89,17 +91,18 @@ export function sendTelnyxError(
 export function errorBody(error: EngineError): ErrorBody {
   const wire = WIRE_ERRORS[error.code];
   const { code, title } = wire;
-  const message = (
-    error.code === 'internal' ? 'Something went wrong in the server.' : error.message
-  ).slice(0, MAX_MESSAGE_LENGTH);
-  if (wire.status !== 'validation') return { message, errors: [{ code, title, detail: message, meta: metaOf(code) }] };
+  const message = (error.code === 'internal' ? 'Something went wrong in the server.' : error.message).slice(
+    0,
+    MAX_MESSAGE_LENGTH,
+  );
+  if (wire.status !== 'validation')
+    return { message, errors: [{ code, title, detail: message, meta: metaOf(code) }] };
   const detail = error instanceof InvalidRequest ? [...error.items] : itemsOf(error);
   return { message, errors: detail.map(errorOf), detail };
 }
 
 function errorOf({ loc, msg, type }: ValidationItem): ErrorBody['errors'][number] {
-  const { code, title } =
-    type === 'missing' ? MISSING : type === 'uuid_parsing' ? INVALID_ID : BAD_REQUEST;
+  const { code, title } = type === 'missing' ? MISSING : type === 'uuid_parsing' ? INVALID_ID : BAD_REQUEST;
   return { code, title, detail: msg, meta: metaOf(code), source: { pointer: pointerOf(loc) } };
 }
 

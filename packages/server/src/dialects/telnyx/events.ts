@@ -25,7 +25,10 @@ function noteOf(type: WireEventType): EventSelector {
   const path = ['noteType'];
   // A note of another type is a custom one.
   return type === 'custom'
-    ? { types: ['note.logged'], where: { path, is: false, values: EVENT_TYPES.filter((one) => one !== type) } }
+    ? {
+        types: ['note.logged'],
+        where: { path, is: false, values: EVENT_TYPES.filter((one) => one !== type) },
+      }
     : { types: ['note.logged'], where: { path, is: true, values: [type] } };
 }
 
@@ -209,7 +212,11 @@ function toolResult(event: EventOf<'tool.completed' | 'tool.failed' | 'tool.deni
   const of = { call_id: callId, tool };
   switch (event.type) {
     case 'tool.completed':
-      return { type: 'tool_result', summary: `${tool} is done`, payload: { ...of, output: event.data.output } };
+      return {
+        type: 'tool_result',
+        summary: `${tool} is done`,
+        payload: { ...of, output: event.data.output },
+      };
     case 'tool.failed': {
       const { code, message } = event.data.error;
       return {

@@ -27,15 +27,8 @@ export async function managedAgent(
     name: mission.name.slice(0, MAX_NAME_LENGTH) || base.name,
     ...(mission.model === null ? {} : { model: mission.model }),
     ...(mission.instructions === null ? {} : { instructions: mission.instructions }),
-    tools: firstOfEachName([
-      ...tools.filter((tool) => tool !== null),
-      ...(base.tools ?? []),
-      ...PLAN_TOOLS,
-    ]),
-    mcpServers: firstOfEachName([
-      ...servers.filter((server) => server !== null),
-      ...(base.mcpServers ?? []),
-    ]),
+    tools: firstOfEachName([...tools.filter((tool) => tool !== null), ...(base.tools ?? []), ...PLAN_TOOLS]),
+    mcpServers: firstOfEachName([...servers.filter((server) => server !== null), ...(base.mcpServers ?? [])]),
   };
 }
 

@@ -33,9 +33,11 @@ export interface FoundRun {
 }
 
 /** The run of a path. `not_found` also when it stands under another mission, or its mission was deleted. */
-export async function findRun(
-  { engine, caller, params }: Scoped & { params: { mission_id: string; run_id: string } },
-): Promise<FoundRun> {
+export async function findRun({
+  engine,
+  caller,
+  params,
+}: Scoped & { params: { mission_id: string; run_id: string } }): Promise<FoundRun> {
   const [mission, run, unassignedId] = await Promise.all([
     engine.missions.get(caller, params.mission_id),
     engine.runs.get(caller, params.run_id),

@@ -11,7 +11,12 @@ export async function runsPage(
   scope: Pick<RunQuery, 'mission' | 'missionKept'>,
 ): Promise<CommandReply> {
   const { status, name: title, metadata } = query;
-  const filter = { ...scope, ...(status === undefined ? {} : { status: statusesOf(status) }), title, metadata };
+  const filter = {
+    ...scope,
+    ...(status === undefined ? {} : { status: statusesOf(status) }),
+    title,
+    metadata,
+  };
   const [page, unassignedId] = await Promise.all([
     engine.runs.list(caller, { ...pageOf(query), ...filter }),
     engine.missions.unassignedId(caller),

@@ -14,7 +14,10 @@ export class InvalidRequest extends EngineError {
   constructor(items: readonly ValidationItem[]) {
     const [first] = items;
     const place = first?.loc.slice(1).join('.') ?? '';
-    super('invalid_request', `${place === '' ? '' : `${place}: `}${first?.msg ?? 'The request is not valid'}`);
+    super(
+      'invalid_request',
+      `${place === '' ? '' : `${place}: `}${first?.msg ?? 'The request is not valid'}`,
+    );
     this.items = items;
   }
 }

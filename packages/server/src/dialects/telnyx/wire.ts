@@ -129,7 +129,11 @@ export const createPlanSchema = z
         const seen = new Set<string>();
         for (const [index, step] of steps.entries()) {
           if (seen.has(step.step_id)) {
-            context.addIssue({ code: 'custom', path: [index, 'step_id'], message: 'another step has this id' });
+            context.addIssue({
+              code: 'custom',
+              path: [index, 'step_id'],
+              message: 'another step has this id',
+            });
           }
           seen.add(step.step_id);
         }

@@ -70,7 +70,10 @@ describe('a plan', () => {
 
   it('knows within one commit what came before', () => {
     const run = testRun();
-    const { decisions } = run.commit(plan({ change: create('a') }), plan({ change: move('a', 'in_progress') }));
+    const { decisions } = run.commit(
+      plan({ change: create('a') }),
+      plan({ change: move('a', 'in_progress') }),
+    );
     expect(decisions[1]?.steps?.[0]?.status).toBe('in_progress');
   });
 });
@@ -98,7 +101,9 @@ describe('a step', () => {
     expect(run.commit(plan({ change: same })).events).toEqual([]);
     expect(run.commit(plan({ change: { kind: 'update', stepId: 'a', patch: {} } })).events).toEqual([]);
     run.commit(plan({ change: { kind: 'update', stepId: 'a', patch: { metadata: { x: 1 } } } }));
-    expect(run.events.at(-1)).toMatchObject({ data: { by: ANNA, stepId: 'a', patch: { metadata: { x: 1 } } } });
+    expect(run.events.at(-1)).toMatchObject({
+      data: { by: ANNA, stepId: 'a', patch: { metadata: { x: 1 } } },
+    });
   });
 
   it('that is not there is not found', () => {

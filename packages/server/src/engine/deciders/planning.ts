@@ -47,18 +47,16 @@ function createSteps(
   if (taken !== undefined) {
     refuse(draft, 'already_exists', `the plan has another step ${JSON.stringify(taken.id)}`);
   }
-  const created = steps.map(
-    ({ id, description, sequence, parentStepId, metadata }): PlanStep => ({
-      id,
-      description,
-      status: 'pending',
-      sequence,
-      parentStepId,
-      metadata,
-      startedAt: null,
-      completedAt: null,
-    }),
-  );
+  const created = steps.map(({ id, description, sequence, parentStepId, metadata }): PlanStep => ({
+    id,
+    description,
+    status: 'pending',
+    sequence,
+    parentStepId,
+    metadata,
+    startedAt: null,
+    completedAt: null,
+  }));
   const { seq } = draft.emit({ type, data: { by, steps: created } });
   return { changed: true, seq, steps: created };
 }
@@ -93,7 +91,10 @@ function updateStep(
   const changes = changesOf(draft, planned, patch);
   const step: PlanStep = { ...planned.step, ...changes };
   if (Object.keys(changes).length === 0) return { changed: false, steps: [step] };
-  const { seq } = draft.emit({ type: 'plan.step_updated', data: { by, stepId, patch: changes as JsonObject } });
+  const { seq } = draft.emit({
+    type: 'plan.step_updated',
+    data: { by, stepId, patch: changes as JsonObject },
+  });
   return { changed: true, seq, steps: [step] };
 }
 

@@ -8,7 +8,8 @@ export const listMissions = defineOperation({
   tag: 'Missions',
   role: 'viewer',
   summary: 'List missions',
-  description: 'Newest first. Last comes `Unassigned`, which holds the runs without a mission, while there are any.',
+  description:
+    'Newest first. Last comes `Unassigned`, which holds the runs without a mission, while there are any.',
   query: listMissionsQuerySchema,
   replies: { 200: { description: 'A page of missions', schema: listMissionsReplySchema } },
   errors: ['cursor_expired'],

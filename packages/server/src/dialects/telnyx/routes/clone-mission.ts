@@ -8,7 +8,8 @@ export const cloneMission = telnyxOperation({
   path: '/ai/missions/{mission_id}/clone',
   role: 'developer',
   summary: 'Clone mission',
-  description: 'A new mission with the same members, tools, knowledge bases and MCP servers; without its runs.',
+  description:
+    'A new mission with the same members, tools, knowledge bases and MCP servers; without its runs.',
   params: looseMissionParamsSchema,
   replies: { 201: { description: 'The new mission', schema: single(missionDataSchema) } },
   handle: ({ engine, caller, params, command }) =>

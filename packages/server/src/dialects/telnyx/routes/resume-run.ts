@@ -23,9 +23,13 @@ export const resumeRun = telnyxOperation({
     const { engine, caller, command } = request;
     const { run, unassignedId } = await findRun(request);
     if (run.status === 'queued') {
-      throw new EngineError('invalid_transition', 'a run that is pending cannot be resumed: it is not paused', {
-        currentStatus: run.status,
-      });
+      throw new EngineError(
+        'invalid_transition',
+        'a run that is pending cannot be resumed: it is not paused',
+        {
+          currentStatus: run.status,
+        },
+      );
     }
     if (isTerminal(run.status) && isRepeated(request) && (await wasResumed(request, run))) {
       return data(200, runData(run, unassignedId));
