@@ -14,11 +14,16 @@ const DOCUMENTS = [
     module: 'packages/server/src/dialects/native/native-face.ts',
     build: 'nativeOpenApi',
   },
+  {
+    name: 'telnyx',
+    module: 'packages/server/src/dialects/telnyx/telnyx-face.ts',
+    build: 'telnyxOpenApi',
+  },
 ];
 
 /** Imported from within the server's package, whose dependencies may have other versions than the root's. */
-async function importServerModule(entry) {
-  const outfile = join('packages/server/node_modules/.cache', `openapi-${process.pid}.mjs`);
+async function importServerModule(name, entry) {
+  const outfile = join('packages/server/node_modules/.cache', `openapi-${name}-${process.pid}.mjs`);
   await mkdir(dirname(join(root, outfile)), { recursive: true });
   await esbuild.build({ ...bundleOptions(entry, outfile), sourcemap: 'inline' });
   try {
@@ -29,7 +34,7 @@ async function importServerModule(entry) {
 }
 
 for (const { name, module, build } of DOCUMENTS) {
-  const modules = await importServerModule(module);
+  const modules = await importServerModule(name, module);
   const text = `${JSON.stringify(modules[build](), null, 2)}\n`;
   await writeOrCheck(`openapi/${name}.json`, text, 'npm run openapi');
 }

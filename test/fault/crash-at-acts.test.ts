@@ -2,7 +2,7 @@ import type { RunEvent, Wait } from '@fermata/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ServerProcess } from '../world/processes.ts';
 import { crashWorld, type CrashWorld } from './crash-world.ts';
-import { approvalRun, askRun, parallelRun, STREAMED_WORDS, streamingRun } from './scripts.ts';
+import { approvalRun, askRun, parallelRun, planRun, STREAMED_WORDS, streamingRun } from './scripts.ts';
 import { approve, reaches, seeThrough } from './see-through.ts';
 
 let world: CrashWorld;
@@ -32,6 +32,22 @@ describe('a process that is killed while a model streams', () => {
       expect(lost.length).toBeGreaterThan(0);
       expect(WHOLE_TEXT.startsWith(lost)).toBe(true);
       expect(textOf(events, 2)).toBe(WHOLE_TEXT);
+    },
+  );
+});
+
+describe('a process that is killed around a change of the plan', () => {
+  test.each(['before-tool-request:1', 'after-tool-request:1', 'after-tool-request:2'])(
+    'makes it once, with the result of its call (%s)',
+    async (point) => {
+      const { database, survivor } = world;
+      const runId = await world.dieAt(point, planRun());
+      const events = await seeThrough(database.sql, survivor, runId);
+      const changes = events.filter(({ type }) => type.startsWith('plan.')).map(({ type }) => type);
+      expect(changes).toEqual(['plan.created', 'plan.step_updated']);
+      for (const [index, event] of events.entries()) {
+        if (event.type.startsWith('plan.')) expect(events[index + 1]?.type).toBe('tool.completed');
+      }
     },
   );
 });

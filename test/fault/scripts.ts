@@ -49,6 +49,22 @@ export function parallelRun(target: EffectTarget, afterCrash: 'retry' | 'ask' = 
   );
 }
 
+/** A plan, and one step of it done. */
+export function planRun(): StartBody {
+  const steps = [{ id: 'only', description: 'The only step' }];
+  return scripted(
+    [
+      { toolCalls: [{ tool: 'create_plan', args: { steps } }] },
+      { toolCalls: [{ tool: 'update_step', args: { id: 'only', status: 'completed' } }] },
+      { text: 'It is done.' },
+    ],
+    [
+      { type: 'builtin', name: 'create_plan' },
+      { type: 'builtin', name: 'update_step' },
+    ],
+  );
+}
+
 /** One call that is not approved and must not be made twice. */
 export function askRun(target: EffectTarget, send: Partial<Tool> = {}): StartBody {
   return scripted(

@@ -359,6 +359,8 @@ export const EVENT_DATA = {
     summary: z.string().nullable().describe('One line, or null'),
     data: looseJsonSchema.nullable().describe('Data, or null'),
     key: z.string().nullable().describe('Idempotency key of the note, unique in the run, or null'),
+    stepId: z.string().optional().describe('Plan step that it is about'),
+    agentId: z.string().optional().describe('Who of the client’s agents did it, by the client’s own id'),
   }),
   'usage.recorded': z.object({
     model: z.string().describe('Model'),

@@ -4,7 +4,7 @@ import type { RunAgent } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
 import { createPrices } from './agent/models/prices.ts';
-import { agentTools } from './agent/models/ready-made-scripts.ts';
+import { toolsOfAgent } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import { unaskedTools, type UnaskedTools } from './agent/tools/unasked-tools.ts';
 import type { Config } from './config/config.ts';
@@ -12,7 +12,7 @@ import { loadDefaultAgents } from './config/default-agent.ts';
 import { ListenError } from './config/listen-error.ts';
 import { loadPrices } from './config/prices.ts';
 import { providerSettings } from './config/provider-settings.ts';
-import { nativeFace } from './dialects/native/native-face.ts';
+import { createFaces } from './dialects/faces.ts';
 import { Adoption } from './driver/adopt.ts';
 import { createDriveTask } from './driver/claim.ts';
 import { drain } from './driver/drain.ts';
@@ -52,6 +52,7 @@ import { Committer } from './store/committer.ts';
 import { DailyBudgets } from './store/daily-budgets.ts';
 import { pgOptions, type DatabaseTarget } from './store/database-target.ts';
 import { createDryRuns } from './store/dry-run.ts';
+import { createEventSelections } from './store/event-selections.ts';
 import { createEventReads } from './store/events.ts';
 import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
@@ -60,6 +61,8 @@ import { createIdentity } from './store/identity.ts';
 import { createInbox } from './store/inbox.ts';
 import { createJobWork } from './store/job-work.ts';
 import { createJobs } from './store/jobs.ts';
+import { createMissionFacades } from './store/mission-facades.ts';
+import { createMissions } from './store/missions.ts';
 import { Pool } from './store/pool.ts';
 import { createReceipts } from './store/receipts.ts';
 import { readiness } from './store/readiness.ts';
@@ -189,7 +192,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const priceOf: SegmentDeps['priceOf'] = (model, usage) => prices.costOf(model, usage);
   let executor: Executor | null = null;
   const toolOptions = (agent: RunAgent | null): Parameters<typeof unaskedTools>[0] => ({
-    tools: agentTools(agent),
+    tools: toolsOfAgent(agent),
     mcpServers: agent?.mcpServers ?? [],
     defaultTimeoutMs: config.tools.timeoutMs,
   });
@@ -255,43 +258,48 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
     of: await loadDefaultAgents(config),
   });
-  const engine: Engine = {
-    runs: createRunsFacade({
+  const missions = createMissions(pool);
+  const runsFacade = createRunsFacade({
+    committer,
+    reads: runs,
+    events,
+    agents,
+    missions,
+    newRunId: () => v7(),
+    hasPrice(name) {
+      const model = models.resolve(name);
+      return !model.ok || prices.has(`${model.provider}/${model.model}`);
+    },
+    seal: (plaintext, context) => box.seal(plaintext, context),
+    forks: createForks({
       committer,
       reads: runs,
-      agents,
+      events,
+      copies: createForkCopies(pool),
       newRunId: () => v7(),
-      hasPrice(name) {
-        const model = models.resolve(name);
-        return !model.ok || prices.has(`${model.provider}/${model.model}`);
-      },
-      seal: (plaintext, context) => box.seal(plaintext, context),
-      forks: createForks({
-        committer,
-        reads: runs,
-        events,
-        copies: createForkCopies(pool),
-        newRunId: () => v7(),
-        newWaitId: () => newIdOf('wait_'),
-        reseal,
-        now: () => new Date().toISOString(),
-      }),
-      async transcript(runId, query) {
-        const transcript = await loadTranscript({ events, snapshots }, runId);
-        const { data, nextAfter } = transcriptPage(transcript.messages, {
-          ...query,
-          limit: query.limit ?? 100,
-        });
-        return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
-      },
+      newWaitId: () => newIdOf('wait_'),
+      reseal,
+      now: () => new Date().toISOString(),
     }),
+    async transcript(runId, query) {
+      const transcript = await loadTranscript({ events, snapshots }, runId);
+      const { data, nextAfter } = transcriptPage(transcript.messages, {
+        ...query,
+        limit: query.limit ?? 100,
+      });
+      return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
+    },
+  });
+  const engine: Engine = {
+    runs: runsFacade,
+    ...createMissionFacades(pool, { committer, reads: runs, missions, runs: runsFacade }),
     waits: createWaitsFacade({ committer, reads: waits, runs }),
     previews: createPreviewsFacade({
       dryRuns: createDryRuns(pool, { newId: newIdOf, clock: commitTime, usage: budgets }),
       rehearse: createRehearsals({ ...reads, models, toolsOf: knownTools, newChildRun: childRun, priceOf }),
       waits,
     }),
-    events: createEventsFacade({ runs, events, tail, hints }),
+    events: createEventsFacade({ runs, events, selections: createEventSelections(pool), tail, hints }),
     blobs: createBlobs(blobs),
     agents,
     identity,
@@ -325,7 +333,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let isReady = true;
   const app = await createApp({
     engine,
-    faces: [nativeFace()],
+    faces: createFaces(config.faces),
     rootFace: config.server.rootDialect ?? undefined,
     serverInfo: { version: VERSION, publicUrl: config.server.publicUrl },
     corsOrigins: config.server.corsOrigins,

@@ -22,6 +22,7 @@ const UNKNOWN: SampleIds = {
   waitId: 'wait_00000000000070008000000000000000',
   callId: 'call_0_1_1',
   agentId: 'agent_0',
+  missionId: '01890000-0000-7000-8000-000000000000',
   principalId: '01890000-0000-7000-8000-000000000000',
   keyId: 'key_0',
   digest: `sha256-${'0'.repeat(64)}`,

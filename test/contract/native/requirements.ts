@@ -36,6 +36,15 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'run.fork': 'forkRun answers 201 with a new run that names its original',
     'run.note': 'addNote logs an event of the client’s own',
     'run.blob': 'getBlob gives the bytes of an image with its media type, never as a page',
+    'run.plan': 'getPlan shows the steps of the run in their order, also of a fork',
+    'run.note-key': 'a note under a key that was used is answered with the note of then',
+  }),
+  ...from('native API: missions', {
+    'mission.crud': 'missions are created, read, listed, changed by merge patch and deleted',
+    'mission.agent':
+      'a run of a mission takes its mode, and, managed, its instructions and model, unless it says else',
+    'mission.unknown': 'a run of a mission that is not there is refused',
+    'mission.unassigned': 'runs without a mission stand under one that cannot be changed or deleted',
   }),
   ...from('native API: waits', {
     'wait.get': 'getWait shows the exact arguments, their digest and the schema of the answer',

@@ -5,7 +5,10 @@ import type { World } from '../../world/server.ts';
 
 /** One of everything that a path of the API can name, in the first organization. */
 export type SampleIds = Readonly<
-  Record<'runId' | 'waitId' | 'callId' | 'agentId' | 'principalId' | 'keyId' | 'digest' | 'jobId', string>
+  Record<
+    'runId' | 'waitId' | 'callId' | 'agentId' | 'missionId' | 'principalId' | 'keyId' | 'digest' | 'jobId',
+    string
+  >
 >;
 
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
@@ -28,6 +31,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     name: 'sample',
     model: 'script/echo',
   });
+  const mission = await api.call<{ id: string }>('POST', '/v1/missions', { name: 'sample' });
   const principal = await api.call<{ id: string }>('POST', '/v1/principals', {
     type: 'service',
     name: 's',
@@ -45,6 +49,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     waitId: wait.id,
     callId: wait.callId ?? '',
     agentId: agent.id,
+    missionId: mission.id,
     principalId: principal.id,
     keyId: key.id,
     digest,
@@ -72,6 +77,8 @@ export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   assignWait: { assignee: 'team' },
   createAgent: { name: 'an agent' },
   updateAgent: { name: 'another name' },
+  createMission: { name: 'a mission' },
+  updateMission: { description: 'about it' },
   createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },
   updatePrincipal: { name: 'Grace' },
   createKey: { name: 'a key', role: 'viewer' },

@@ -133,7 +133,7 @@ function matches(run: Known, query: RunQuery): boolean {
   const { columns } = run;
   const among = (list: readonly string[] | undefined, value: unknown): boolean =>
     list === undefined || list.includes(value as string);
-  const is = (wanted: string | undefined, value: unknown): boolean =>
+  const is = (wanted: string | null | undefined, value: unknown): boolean =>
     wanted === undefined || wanted === value;
   const createdAt = String(columns['created_at']);
   const q = query.q?.toLowerCase();
@@ -149,6 +149,8 @@ function matches(run: Known, query: RunQuery): boolean {
     is(query.session, columns['session_id']) &&
     is(query.mission, columns['mission_id']) &&
     is(query.parent, columns['parent_id']) &&
+    is(query.mode, columns['mode']) &&
+    is(query.title, columns['title']) &&
     is(query.key, columns['key']) &&
     (query.hold === undefined || run.holds.some((hold) => query.hold?.includes(hold))) &&
     Object.entries(query.metadata ?? {}).every(([name, value]) => hasMember(columns.metadata, name, value)) &&
@@ -169,7 +171,8 @@ const arbitraryQuery: fc.Arbitrary<RunQuery> = fc.record({
   flow: listOf(['flow_1']),
   origin: listOf(['native', 'telnyx']) as fc.Arbitrary<RunQuery['origin']>,
   session: some(fc.constantFrom(...sessions, 'no uuid')),
-  mission: some(fc.constantFrom(...missions)),
+  mission: some(fc.constantFrom(null, ...missions)),
+  missionKept: some(fc.constant(true)),
   parent: some(fc.constantFrom(...parents)),
   hold: listOf(['operator', 'budget', 'mine', 'other']),
   errorCode: listOf(['timed_out', 'max_turns']),

@@ -12,7 +12,7 @@ import {
   toolSchema,
 } from '../agent.ts';
 import { partSchema } from '../content.ts';
-import { checkpointSchema, eventTypeSchema, holdSchema, runErrorSchema } from '../event.ts';
+import { checkpointSchema, eventTypeSchema, holdSchema, planStepSchema, runErrorSchema } from '../event.ts';
 import { limitsSchema } from '../limits.ts';
 import { usageSchema } from '../run.ts';
 import { roleSchema, runStatusSchema } from '../status.ts';
@@ -39,6 +39,7 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   MessageInput: messageInputSchema,
   OpenWait: openWaitSchema,
   Part: partSchema,
+  PlanStep: planStepSchema,
   Resolution: resolutionSchema,
   Role: roleSchema,
   Rule: ruleSchema,

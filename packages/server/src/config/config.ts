@@ -53,6 +53,7 @@ export interface Config {
     /** JSON, or a file of it. */
     prices: string | null;
   };
+  faces: { telnyx: { validationStatus: 400 | 422; sendsNulls: boolean } };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
   running: {
@@ -183,6 +184,12 @@ function groupVariables(env: z.output<typeof variables>): Config {
           { baseUrl, apiKey: apiKey ?? null },
         ]),
       ),
+    },
+    faces: {
+      telnyx: {
+        validationStatus: env.FERMATA_TELNYX_VALIDATION_STATUS,
+        sendsNulls: env.FERMATA_TELNYX_NULLS,
+      },
     },
     agents: {
       default: agent,

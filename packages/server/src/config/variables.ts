@@ -250,6 +250,22 @@ export const variables = z.object({
   FERMATA_CODEGEN_DEFAULT_AGENT: faceAgent('codegen'),
   FERMATA_RUNTYPE_DEFAULT_AGENT: faceAgent('runtype'),
   FERMATA_SHANNON_DEFAULT_AGENT: faceAgent('shannon'),
+  FERMATA_TELNYX_VALIDATION_STATUS: variable(
+    'Agents and faces',
+    'Status with which the telnyx face answers requests that are not valid: `422` as its vendor documents, or `400` as its gateway answers.',
+    z
+      .enum(['422', '400'])
+      .prefault('422')
+      .transform((status) => (status === '422' ? 422 : 400)),
+  ),
+  FERMATA_TELNYX_NULLS: variable(
+    'Agents and faces',
+    '`1`: the telnyx face sends members that are not set as `null`, as its vendor does; `0`: it leaves them out, as its vendor documents.',
+    z
+      .enum(['0', '1'])
+      .prefault('0')
+      .transform((flag) => flag === '1'),
+  ),
   FERMATA_ROOT_DIALECT: variable(
     'Agents and faces',
     'Face that is also mounted at `/`: `telnyx`, `codegen`, `runtype` or `shannon`. The option `--root` overrides it.',

@@ -58,7 +58,7 @@ export function createSegmentCommit(options: SegmentCommitOptions): SegmentCommi
 
   function verdictOn(error: unknown): SegmentCommitOutcome {
     if (error instanceof UnknownEvent) throw error;
-    if (error instanceof Fenced || (error instanceof EngineError && error.code === 'not_found')) {
+    if (error instanceof Fenced || isRunGone(error)) {
       options.onOver();
       return { kind: 'over' };
     }
@@ -112,6 +112,13 @@ export function createSegmentCommit(options: SegmentCommitOptions): SegmentCommi
 
 function nextDelay(delayMs: number): number {
   return Math.min(LAST_DELAY_MS, delayMs * 2);
+}
+
+/** A refusal of something else that is not there tells the status of the run, which is. */
+function isRunGone(error: unknown): boolean {
+  return (
+    error instanceof EngineError && error.code === 'not_found' && error.details.currentStatus === undefined
+  );
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -8,6 +8,7 @@ import {
 } from '@fermata/protocol';
 import type { Command, CommandOf } from './commands.ts';
 import { callDigest } from './digest.ts';
+import type { NewPlanStep } from './plan.ts';
 import type { RunState } from './state.ts';
 
 // Commands with everything but what a test is about filled in.
@@ -79,6 +80,12 @@ export function update(over: Filled<'update'> = {}): CommandOf<'update'> {
 export function note(key: string | null = null): CommandOf<'note'> {
   const body = { by: ANNA, noteType: 'log', summary: 'a note', data: null, key };
   return { type: 'note', by: ANNA, note: body };
+}
+export function plan(over: Filled<'plan'> = {}): CommandOf<'plan'> {
+  return { type: 'plan', by: ANNA, change: { kind: 'create', steps: [planStep('a')] }, ...over };
+}
+export function planStep(id: string, over: Partial<NewPlanStep> = {}): NewPlanStep {
+  return { id, description: `step ${id}`, sequence: 1, parentStepId: null, metadata: {}, ...over };
 }
 export function expire(waitId: string, over: Filled<'expire'> = {}): CommandOf<'expire'> {
   return { type: 'expire', by: systemActor('sweep'), waitId, expectedDeadlineAt: null, ...over };

@@ -16,6 +16,7 @@ import type {
 } from '@fermata/protocol';
 import type { CountingLimit, DailyLimit } from '@fermata/protocol';
 import type { NewRun } from './new-run.ts';
+import type { Plan, PlanChange } from './plan.ts';
 
 /** Every command on one existing run. The first group comes from outside, the second from the driver. */
 export interface Commands {
@@ -71,12 +72,14 @@ export interface Commands {
     by: Actor;
     title?: string | null | undefined;
     metadata?: JsonObject | undefined;
+    /** `metadata` is the whole of it, not a merge patch. */
+    replacesMetadata?: boolean | undefined;
     limits?: Limits | undefined;
     sealed?: boolean | undefined;
     reason: string | null;
   };
   note: { by: Actor; note: EventData<'note.logged'> };
-  plan: { by: Actor; event: 'plan.created' | 'plan.steps_added' | 'plan.step_updated'; data: JsonObject };
+  plan: { by: Actor; change: PlanChange };
   assign: { by: Actor; waitId: string; assignee: string | null };
   snooze: { by: Actor; waitId: string; until: string | null };
   /** A timer fires, or the last step of a deadline ladder is due. */
@@ -183,6 +186,8 @@ export interface DecisionFacts {
   known: ReadonlyMap<string, number>;
   /** The wide fields that `update` and `report` compare with; null when no command of the commit needs them. */
   record: ReportedFields | null;
+  /** The plan as the log has it; absent when no command of the commit needs it. */
+  plan?: Plan;
   /** Limits of the organization that are used up for today. */
   daily?: readonly ReachedDailyLimit[];
 }

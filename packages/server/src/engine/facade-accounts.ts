@@ -139,6 +139,13 @@ export interface IdentityFacade {
   revokeKey(caller: Caller, keyId: string, options?: CommandOptions): Promise<ApiKey>;
 }
 
+export interface StoredRecord {
+  id: string;
+  data: JsonObject;
+  createdAt: string;
+  updatedAt: string;
+}
+
 /** What a vendor keeps beside runs and has no canonical word. */
 export interface RecordsFacade {
   get(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<JsonObject | null>;
@@ -150,11 +157,16 @@ export interface RecordsFacade {
     data: JsonObject,
     expiresAt?: string | null,
   ): Promise<void>;
-  delete(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<boolean>;
-  list(
+  read(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<StoredRecord | null>;
+  /** Keeps a new record; one of that id that is there stays as it is, and is what is returned. */
+  add(
     caller: Caller,
     face: RunOrigin,
     collection: string,
-    query: PageQuery,
-  ): Promise<Page<{ id: string; data: JsonObject; createdAt: string; updatedAt: string }>>;
+    id: string,
+    data: JsonObject,
+    options?: CommandOptions,
+  ): Promise<StoredRecord>;
+  delete(caller: Caller, face: RunOrigin, collection: string, id: string): Promise<boolean>;
+  list(caller: Caller, face: RunOrigin, collection: string, query: PageQuery): Promise<Page<StoredRecord>>;
 }

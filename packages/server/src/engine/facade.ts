@@ -9,6 +9,7 @@ import type {
   OnLimit,
   OnProviderFailure,
   Part,
+  PlanStep,
   Preview,
   Run,
   RunError,
@@ -31,6 +32,8 @@ import type {
 } from './facade-accounts.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
+import type { MissionsFacade } from './facade-missions.ts';
+import type { PlanChange } from './plan.ts';
 
 /**
  * The facade: what HTTP and the dialects may ask of the engine. Every method that changes something ends in
@@ -49,6 +52,8 @@ export interface Engine {
   readonly jobs: JobsFacade;
   readonly inbox: InboxFacade;
   readonly usage: UsageFacade;
+  readonly missions: MissionsFacade;
+  readonly plans: PlansFacade;
 }
 
 export interface Changed {
@@ -118,6 +123,13 @@ export interface ReportRun {
   reason?: string | undefined;
 }
 
+/** One of several changes of a run that are one commit. */
+export type RunCommand =
+  | ({ type: 'report' } & ReportRun)
+  | { type: 'update'; title?: string | null; metadata?: JsonObject; replacesMetadata?: boolean }
+  | { type: 'pause' | 'resume' | 'cancel'; reason?: string }
+  | { type: 'plan'; change: PlanChange };
+
 export interface RunQuery extends PageQuery {
   status?: RunStatus[] | undefined;
   kind?: string[] | undefined;
@@ -125,7 +137,13 @@ export interface RunQuery extends PageQuery {
   flow?: string[] | undefined;
   origin?: RunOrigin[] | undefined;
   session?: string | undefined;
-  mission?: string | undefined;
+  /** Null: runs without a mission. */
+  mission?: string | null | undefined;
+  /** Leaves out the runs of deleted missions. */
+  missionKept?: boolean | undefined;
+  mode?: RunMode | undefined;
+  /** Exactly this title. */
+  title?: string | undefined;
   parent?: string | undefined;
   hold?: string[] | undefined;
   errorCode?: string[] | undefined;
@@ -159,6 +177,13 @@ export interface RunsFacade {
     options?: CommandOptions,
   ): Promise<Changed>;
   report(caller: Caller, runId: string, report: ReportRun, options?: CommandOptions): Promise<Changed>;
+  /** Several changes in one commit, in this order: all or none. */
+  commands(
+    caller: Caller,
+    runId: string,
+    commands: readonly RunCommand[],
+    options?: CommandOptions,
+  ): Promise<Changed>;
   pause(
     caller: Caller,
     runId: string,
@@ -202,10 +227,18 @@ export interface RunsFacade {
     },
     options?: CommandOptions,
   ): Promise<{ run: Run; created: boolean }>;
+  /** A `key` that was used before changes nothing: the reply has the event of then. */
   addNote(
     caller: Caller,
     runId: string,
-    note: { type: string; summary?: string | undefined; data?: Json | undefined; key?: string | undefined },
+    note: {
+      type: string;
+      summary?: string | undefined;
+      data?: Json | undefined;
+      key?: string | undefined;
+      stepId?: string | undefined;
+      agentId?: string | undefined;
+    },
     options?: CommandOptions,
   ): Promise<Changed & { event: RunEvent }>;
   /** The folded transcript; `after` and `before` are seqs. */
@@ -214,6 +247,18 @@ export interface RunsFacade {
     runId: string,
     query: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
   ): Promise<Page<TranscriptMessage>>;
+}
+
+export interface PlansFacade {
+  /** Steps in their order; empty without a plan. `not_found` for a stranger's run. */
+  get(caller: Caller, runId: string): Promise<PlanStep[]>;
+  /** `steps`: those that the change names, as they stand after it. */
+  change(
+    caller: Caller,
+    runId: string,
+    change: PlanChange,
+    options?: CommandOptions,
+  ): Promise<Changed & { steps: PlanStep[] }>;
 }
 
 export interface WaitQuery extends PageQuery {
@@ -284,6 +329,22 @@ export interface EventQuery {
   limit?: number | undefined;
 }
 
+/** Events of these types, of runs of this mode, where a text of the data is, or is not, one of these values. */
+export interface EventSelector {
+  types: readonly EventType[];
+  mode?: RunMode;
+  where?: { path: readonly string[]; is: boolean; values: readonly string[] };
+}
+
+/** Newest first, by offset. Without a run: of every run whose mission is not deleted. */
+export interface EventSelection extends PageQuery {
+  run?: string | undefined;
+  /** Events that one of these matches. */
+  any: readonly EventSelector[];
+  stepId?: string | undefined;
+  agentId?: string | undefined;
+}
+
 /** A hint that a run has changed: best effort, coalesced. */
 export interface RunChange {
   runId: string;
@@ -294,6 +355,8 @@ export interface RunChange {
 
 export interface EventsFacade {
   list(caller: Caller, runId: string, query: EventQuery): Promise<Page<RunEvent>>;
+  /** Events by what they are, of one run or of all: for faces that show a part of the log. */
+  select(caller: Caller, query: EventSelection): Promise<Page<RunEvent>>;
   /**
    * Events after `after`, in batches, gap-free and for ever, until `signal` aborts. Checks the caller and the
    * cursor before it yields: `not_found`, `cursor_ahead`. `null` in place of a batch: nothing has come for a

@@ -1,5 +1,6 @@
 import type { RunEvent } from '@fermata/protocol';
 import type { DecisionFacts } from './commands.ts';
+import { EMPTY_PLAN, withPlanEvent } from './plan.ts';
 import { recordPatch } from './record.ts';
 import type { RunState } from './state.ts';
 
@@ -32,6 +33,10 @@ export function learn(facts: DecisionFacts, before: RunState, event: RunEvent): 
     case 'run.reopened':
       if (facts.record === null) return facts;
       return { ...facts, record: { ...facts.record, ...recordPatch(facts.record, event) } };
+    case 'plan.created':
+    case 'plan.steps_added':
+    case 'plan.step_updated':
+      return { ...facts, plan: withPlanEvent(facts.plan ?? EMPTY_PLAN, event) };
     default:
       return facts;
   }

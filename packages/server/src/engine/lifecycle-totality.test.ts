@@ -18,6 +18,7 @@ import {
   note,
   openWaits,
   pause,
+  plan,
   report,
   resume,
   retry,
@@ -86,8 +87,8 @@ const SAMPLES: Record<CommandType, (run: TestRun) => Command[]> = {
   update: () => [update(), update({ sealed: true, limits: { maxTurns: 1 }, metadata: { a: null } })],
   note: () => [note(), note('k')],
   plan: () => [
-    { type: 'plan', by: ANNA, event: 'plan.step_updated', data: { stepId: 's', patch: {} } },
-    { type: 'plan', by: ANNA, event: 'plan.created', data: { steps: 'no' } },
+    plan(),
+    plan({ change: { kind: 'update', stepId: 'nowhere', patch: { status: 'completed' } } }),
   ],
   assign: () => [{ type: 'assign', by: ANNA, waitId: 'w1', assignee: null }],
   snooze: () => [{ type: 'snooze', by: ANNA, waitId: 'w1', until: null }],

@@ -8,6 +8,7 @@ import {
   message,
   note,
   pause,
+  plan,
   report,
   resume,
   retry,
@@ -119,7 +120,7 @@ const TABLE: Record<string, { command: Command; row: Row }> = {
     row: everywhere((status) => ({ fields: status })),
   },
   plan: {
-    command: { type: 'plan', by: ANNA, event: 'plan.created', data: { steps: [] } },
+    command: plan(),
     row: everywhere((status) => ({ fields: status })),
   },
   assign: {

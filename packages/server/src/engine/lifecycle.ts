@@ -7,6 +7,7 @@ import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
 import { expire } from './deciders/ladder.ts';
 import { message, messageEnded, messageWaiting } from './deciders/messages.ts';
+import { plan } from './deciders/planning.ts';
 import { UNCHANGED, refuseTransition, stale, type Decision } from './deciders/refuse.ts';
 import * as tree from './deciders/tree.ts';
 import * as upkeep from './deciders/upkeep.ts';
@@ -77,7 +78,7 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   cancel: row(cancel, notCancelled, { cancelled: unchanged }),
   update: row(upkeep.update, upkeep.update),
   note: row(upkeep.note, upkeep.note),
-  plan: row(upkeep.plan, upkeep.plan),
+  plan: row(plan, plan),
   assign: row(upkeep.assign, upkeep.assign),
   snooze: row(upkeep.snooze, upkeep.snooze),
   expire: row(expire, unchanged),

@@ -10,7 +10,8 @@ import type {
   WaitKind,
 } from '@fermata/protocol';
 import type { Page } from './caller.ts';
-import type { RunChange, RunQuery, WaitQuery } from './facade.ts';
+import type { Plan } from './plan.ts';
+import type { EventSelection, RunChange, RunQuery, WaitQuery } from './facade.ts';
 
 /**
  * What the engine, the event log and the driver ask of the store. Interfaces only: SQL stands behind them.
@@ -47,6 +48,11 @@ export interface RunDefinition {
   traceparent: string | null;
 }
 
+/** Plans of runs. Not scoped: the caller has checked that the run is the organization's. */
+export interface PlanReads {
+  of(runId: string): Promise<Plan>;
+}
+
 export interface WaitReads {
   byId(organizationId: number, waitId: string): Promise<Wait | null>;
   /** Oldest first unless `order: 'desc'`. Without `state`: open ones. */
@@ -74,6 +80,11 @@ export interface EventReads {
   head(runId: string): Promise<number | null>;
   /** Last seqs of many runs at once; runs that do not exist are left out. */
   heads(runIds: readonly string[]): Promise<Map<string, number>>;
+}
+
+/** Events of an organization's runs. */
+export interface EventSelections {
+  select(organizationId: number, query: EventSelection): Promise<Page<RunEvent>>;
 }
 
 /** The folded transcript at `seq`: a cache, which a reader of another fold version ignores. */

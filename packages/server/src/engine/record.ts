@@ -19,6 +19,9 @@ export const EMPTY_RECORD: RunRecord = {
   endedBy: null,
 };
 
+/** The error of a failure that was reported without one. */
+export const UNEXPLAINED_FAILURE: RunError = { code: 'reported', message: 'the client reported a failure' };
+
 /** One event onto the wide part: what changes, or null. The twin of `apply` for the narrow part (I2). */
 export function recordPatch(record: Pick<RunRecord, 'metadata'>, event: RunEvent): Partial<RunRecord> | null {
   switch (event.type) {

@@ -1,15 +1,16 @@
-import type { Run, TranscriptMessage } from '@fermata/protocol';
+import type { Run, RunEvent, TranscriptMessage } from '@fermata/protocol';
 import type { Command } from './commands.ts';
 import type { CommitPort, CommitRequest, CommitResult } from './commit.ts';
 import { EngineError } from './errors.ts';
 import type { Caller, CommandOptions, Page } from './caller.ts';
-import type { Changed, ReportRun, ResumeRun, RunsFacade, SendMessage } from './facade.ts';
-import type { RunReads } from './ports.ts';
+import type { Changed, ReportRun, ResumeRun, RunCommand, RunsFacade, SendMessage } from './facade.ts';
+import type { EventReads, RunReads } from './ports.ts';
 import { newRun, type StartRunPorts } from './start-run.ts';
 
 export interface RunsPorts extends StartRunPorts {
   committer: CommitPort;
   reads: RunReads;
+  events: Pick<EventReads, 'page'>;
   forks: Pick<RunsFacade, 'fork'>;
   /** A page of the folded transcript. */
   transcript(
@@ -29,6 +30,11 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
     options: CommandOptions | undefined,
   ): Promise<Changed> {
     return changedOf(await committer.commit(commandRequest(caller, runId, commands, options, changedOf)));
+  }
+
+  async function eventAt(runId: string, seq: number): Promise<RunEvent | undefined> {
+    const [event] = await ports.events.page(runId, { after: seq - 1, before: seq + 1, limit: 1 });
+    return event;
   }
 
   async function get(caller: Caller, runId: string): Promise<Run> {
@@ -51,15 +57,8 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
       return reply(await committer.commit({ create, view: true, ...commitOptions(options, reply) }));
     },
 
-    pause(caller, runId, request, options) {
-      const { reason = null, hold = 'operator', at = 'checkpoint', stopClock = true, tree = true } = request;
-      return command(
-        caller,
-        runId,
-        [{ type: 'pause', by: caller.actor, reason, hold, at, stopClock, tree }],
-        options,
-      );
-    },
+    pause: (caller, runId, request, options) =>
+      command(caller, runId, [pauseCommand(caller, request)], options),
 
     resume: (caller, runId, request, options) =>
       command(caller, runId, resumeCommands(caller, request), options),
@@ -80,6 +79,14 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
     report: (caller, runId, report, options) =>
       command(caller, runId, [reportCommand(caller, report)], options),
 
+    commands: (caller, runId, several, options) =>
+      command(
+        caller,
+        runId,
+        several.map((one) => commandOf(caller, one)),
+        options,
+      ),
+
     async sendMessage(caller, runId, request, options) {
       const reply = (result: CommitResult): Changed & { message: { id: string | null; seq: number } } => ({
         ...changedOf(result),
@@ -90,13 +97,15 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
     },
 
     async addNote(caller, runId, note, options) {
-      const { type, summary = null, data = null, key = null } = note;
+      const { type, summary = null, data = null, key = null, stepId, agentId } = note;
       const body = {
         by: caller.actor,
         noteType: type,
         summary: summary ?? null,
         data: data ?? null,
         key: key ?? null,
+        ...(stepId === undefined ? {} : { stepId }),
+        ...(agentId === undefined ? {} : { agentId }),
       };
       const commands: Command[] = [{ type: 'note', by: caller.actor, note: body }];
       const reply = (result: CommitResult): Awaited<ReturnType<RunsFacade['addNote']>> => {
@@ -111,7 +120,10 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
         };
         return { ...changedOf(result), event };
       };
-      return reply(await committer.commit(commandRequest(caller, runId, commands, options, reply)));
+      const result = await committer.commit(commandRequest(caller, runId, commands, options, reply));
+      const { changed, run, event } = reply(result);
+      const logged = changed ? event : await eventAt(run.id, event.seq);
+      return { changed, run, event: logged ?? event };
     },
 
     fork: (caller, runId, request, options) => ports.forks.fork(caller, runId, request, options),
@@ -121,6 +133,31 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
       return ports.transcript(runId, query);
     },
   };
+}
+
+function pauseCommand(caller: Caller, request: Parameters<RunsFacade['pause']>[2]): Command {
+  const { reason = null, hold = 'operator', at = 'checkpoint', stopClock = true, tree = true } = request;
+  return { type: 'pause', by: caller.actor, reason, hold, at, stopClock, tree };
+}
+
+function commandOf(caller: Caller, one: RunCommand): Command {
+  const by = caller.actor;
+  switch (one.type) {
+    case 'report': {
+      const { type: _type, ...report } = one;
+      return reportCommand(caller, report);
+    }
+    case 'update':
+      return { ...one, by, reason: null };
+    case 'pause':
+      return pauseCommand(caller, one);
+    case 'resume':
+      return { type: 'resume', by, reason: one.reason ?? null, hold: null, limits: null, model: null };
+    case 'cancel':
+      return { type: 'cancel', by, reason: one.reason ?? null };
+    case 'plan':
+      return { type: 'plan', by, change: one.change };
+  }
 }
 
 /** Answers first, then the release, then the messages: one commit, all or none. */

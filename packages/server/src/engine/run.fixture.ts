@@ -8,6 +8,7 @@ import {
   type WaitBody,
 } from '@fermata/protocol';
 import { apply } from './apply.ts';
+import { foldPlan } from './plan.ts';
 import { ANNA, completeTurn, openWaits, startCall, startTurn, waitBody } from './commands.fixture.ts';
 import type { ClosedWait, Command, DecisionFacts, EarlyAnswer } from './commands.ts';
 import { decide, type Decided } from './decide.ts';
@@ -207,6 +208,7 @@ export function factsOf(
     early,
     known,
     record: { title, metadata, output, summary, error },
+    plan: foldPlan(events),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AgentFields, RunAgent } from '@fermata/protocol';
+import type { AgentFields, Mission, RunAgent } from '@fermata/protocol';
 import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './new-run.ts';
@@ -6,10 +6,12 @@ import { EngineError } from './errors.ts';
 import type { Caller } from './caller.ts';
 import type { StartRun } from './facade.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
+import type { MissionsFacade } from './facade-missions.ts';
 
 /** What starting a run needs from around the engine. */
 export interface StartRunPorts {
   agents: Pick<AgentsFacade, 'get' | 'defaultAgent'>;
+  missions: Pick<MissionsFacade, 'get' | 'unassignedId'>;
   newRunId(): string;
   /** False: what a call of the model costs is not known. True also for a model that nobody knows. */
   hasPrice(model: string): boolean;
@@ -18,8 +20,10 @@ export interface StartRunPorts {
 }
 
 /** A new run from a request: the agent resolved and pinned, limits merged, secrets sealed. */
-export async function newRun(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<NewRun> {
-  const agent = await resolveAgent(ports, caller, request);
+export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartRun): Promise<NewRun> {
+  const mission = await missionOf(ports, caller, asked);
+  const request = mission === null ? asked : { ...asked, mode: asked.mode ?? mission.mode };
+  const agent = await resolveAgent(ports, caller, request, mission);
   const runId = ports.newRunId();
   const limits = mergeLimits(agent?.limits ?? {}, request.limits ?? {});
   if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrice(ports, agent);
@@ -38,7 +42,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, request: Star
       flow: request.flow ?? null,
       title: request.title ?? null,
       sessionId: request.sessionId ?? sessionOf(caller, request.sessionKey),
-      missionId: request.missionId ?? null,
+      missionId: mission?.id ?? null,
       parent: null,
       forkedFrom: null,
       input: request.input ?? null,
@@ -62,6 +66,17 @@ function requirePrice(ports: StartRunPorts, agent: RunAgent | null): void {
   );
 }
 
+/** The mission that a run belongs to; null for the one that stands for none. */
+async function missionOf(
+  { missions }: StartRunPorts,
+  caller: Caller,
+  { missionId }: StartRun,
+): Promise<Mission | null> {
+  if (missionId === undefined) return null;
+  const mission = await missions.get(caller, missionId);
+  return mission.id === (await missions.unassignedId(caller)) ? null : mission;
+}
+
 /** The session of a caller's own key: the same UUID in every process, without a look-up. */
 function sessionOf({ organizationId }: Caller, key: string | undefined): string | null {
   return key === undefined ? null : v5(`${organizationId}:${key}`, SESSION_NAMESPACE);
@@ -73,6 +88,7 @@ async function resolveAgent(
   ports: StartRunPorts,
   caller: Caller,
   request: StartRun,
+  mission: Mission | null,
 ): Promise<RunAgent | null> {
   if (request.flow !== undefined) {
     throw new EngineError('not_supported', 'flows are not supported yet');
@@ -80,14 +96,21 @@ async function resolveAgent(
   const isNamed = request.agentId !== undefined || request.agent !== undefined;
   if (request.mode === 'external' && !isNamed && request.model === undefined) return null;
   const base = await baseAgent(ports, caller, request);
+  const model = (isNamed ? null : mission?.model) ?? base.model;
   return {
     ...base,
+    ...(isNamed || mission === null ? {} : missionAgent(mission)),
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.script === undefined ? {} : { script: request.script }),
     model:
       request.model ??
-      (request.script === undefined || base.model.startsWith('script/') ? base.model : 'script/inline'),
+      (request.script === undefined || model.startsWith('script/') ? model : 'script/inline'),
   };
+}
+
+/** What a managed mission says of the agent of its runs, beside its model. */
+function missionAgent({ name, instructions }: Mission): Partial<RunAgent> {
+  return { name: name === '' ? 'agent' : name, ...(instructions === null ? {} : { instructions }) };
 }
 
 async function baseAgent(ports: StartRunPorts, caller: Caller, request: StartRun): Promise<RunAgent> {

@@ -2,12 +2,13 @@ import type { RunEvent } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { EventsFacade } from '../engine/facade.ts';
-import type { EventReads, Hints, RunReads } from '../engine/ports.ts';
+import type { EventReads, EventSelections, Hints, RunReads } from '../engine/ports.ts';
 import type { EventTail } from './tail.ts';
 
 export interface EventsPorts {
   runs: Pick<RunReads, 'byId'>;
   events: Pick<EventReads, 'page'>;
+  selections: EventSelections;
   tail: Pick<EventTail, 'open'>;
   hints: Pick<Hints, 'changes'>;
 }
@@ -15,7 +16,7 @@ export interface EventsPorts {
 const DEFAULT_LIMIT = 200;
 
 /** The log as the outside sees it: pages and streams, scoped by organization. */
-export function createEventsFacade({ runs, events, tail, hints }: EventsPorts): EventsFacade {
+export function createEventsFacade({ runs, events, selections, tail, hints }: EventsPorts): EventsFacade {
   async function checkRun(caller: Caller, runId: string): Promise<void> {
     const run = await runs.byId(caller.organizationId, runId);
     if (run === null) throw new EngineError('not_found', 'there is no such run');
@@ -28,6 +29,10 @@ export function createEventsFacade({ runs, events, tail, hints }: EventsPorts): 
       const page = await events.page(runId, { ...query, limit: limit + 1 });
       const data = page.slice(0, limit);
       return { data, nextCursor: page.length > limit ? cursorAfter(data) : null };
+    },
+    async select(caller, query) {
+      if (query.run !== undefined) await checkRun(caller, query.run);
+      return selections.select(caller.organizationId, query);
     },
     async tail(caller, runId, after, signal) {
       await checkRun(caller, runId);

@@ -11,14 +11,17 @@ const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;.*)?$/;
  * `replaceBodyParser` on its own instance.
  */
 export function installBodyParsers(app: FastifyInstance): void {
-  replaceBodyParser(app, (request, body) => {
-    if (body.length === 0) return undefined;
-    const contentType = request.headers['content-type'];
-    if (contentType === undefined || !JSON_TYPE.test(contentType)) {
-      throw new EngineError('unsupported_media_type', 'Send the body as application/json.');
-    }
-    return parseJsonBody(body);
-  });
+  replaceBodyParser(app, parseBody);
+}
+
+/** A body as JSON; none is undefined. Throws `unsupported_media_type` and what `parseJsonBody` throws. */
+export function parseBody(request: FastifyRequest, body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  const contentType = request.headers['content-type'];
+  if (contentType === undefined || !JSON_TYPE.test(contentType)) {
+    throw new EngineError('unsupported_media_type', 'Send the body as application/json.');
+  }
+  return parseJsonBody(body);
 }
 
 /** Replaces how bodies are read on this instance and all within it; `parse` may throw `EngineError`. */

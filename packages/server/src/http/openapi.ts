@@ -48,6 +48,10 @@ export interface OpenApiSource {
   prefixes: readonly string[];
   tags: { name: string; description: string }[];
   operations: readonly Operation[];
+  /** What stands for a body that is not sent; absent: an empty object. */
+  absentBody?: unknown;
+  /** How the face answers errors; absent: as problem+json. */
+  errors?: { mediaType: string; schema: z.ZodType; statusOf(code: ErrorCode): number };
 }
 
 const IDEMPOTENCY_KEY: OpenApiParameter = {
@@ -71,11 +75,17 @@ const LAST_EVENT_ID: OpenApiParameter = {
 export function buildOpenApi(source: OpenApiSource): OpenApiDocument {
   const schemas: Record<string, Json> = {};
   const convert = (schema: z.ZodType, io: 'input' | 'output'): JsonObject => toComponent(schema, io, schemas);
-  convert(problemSchema, 'input');
+  const errors = source.errors ?? PROBLEMS;
+  convert(errors.schema, 'input');
   const paths: OpenApiDocument['paths'] = {};
   for (const operation of source.operations) {
     const path = (paths[operation.path] ??= {});
-    path[operation.method.toLowerCase()] = operationOf(operation, convert);
+    path[operation.method.toLowerCase()] = operationOf(
+      operation,
+      convert,
+      errors,
+      'absentBody' in source ? source.absentBody : {},
+    );
   }
   return {
     openapi: '3.1.0',
@@ -94,9 +104,22 @@ export function buildOpenApi(source: OpenApiSource): OpenApiDocument {
   };
 }
 
+type ErrorReplies = NonNullable<OpenApiSource['errors']>;
+
+const PROBLEMS: ErrorReplies = {
+  mediaType: 'application/problem+json',
+  schema: problemSchema,
+  statusOf: (code) => ERROR_CODES[code].status,
+};
+
 type Convert = (schema: z.ZodType, io: 'input' | 'output') => JsonObject;
 
-function operationOf(operation: Operation, convert: Convert): OpenApiOperation {
+function operationOf(
+  operation: Operation,
+  convert: Convert,
+  errors: ErrorReplies,
+  absentBody: unknown,
+): OpenApiOperation {
   const codes = errorsOf(operation);
   const parameters = parametersOf(operation, convert);
   const { body } = operation;
@@ -110,7 +133,7 @@ function operationOf(operation: Operation, convert: Convert): OpenApiOperation {
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
       requestBody: {
-        required: !body.safeParse({}).success,
+        required: !body.safeParse(absentBody).success,
         content: {
           'application/json': {
             schema: convert(body, 'input'),
@@ -119,7 +142,7 @@ function operationOf(operation: Operation, convert: Convert): OpenApiOperation {
         },
       },
     }),
-    responses: responsesOf(operation.replies, codes, convert),
+    responses: responsesOf(operation.replies, codes, convert, errors),
   };
 }
 
@@ -160,6 +183,7 @@ function responsesOf(
   replies: Record<number, ReplySpec>,
   codes: readonly ErrorCode[],
   convert: Convert,
+  errors: ErrorReplies,
 ): Record<string, Json> {
   const responses: Record<string, Json> = {};
   for (const [status, reply] of Object.entries(replies)) {
@@ -174,13 +198,13 @@ function responsesOf(
   }
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
-    const { status } = ERROR_CODES[code];
+    const status = errors.statusOf(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   for (const [status, statusCodes] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[String(status)] = {
       description: statusCodes.join(', '),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      content: { [errors.mediaType]: { schema: convert(errors.schema, 'input') } },
     };
   }
   return responses;

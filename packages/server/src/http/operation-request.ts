@@ -12,7 +12,28 @@ import { parseRequest, queryMembers } from './request-validation.ts';
 import type { Operation, OperationRequest } from './route.ts';
 import { wantsEventStream } from './sse.ts';
 
-const NO_QUERY = z.strictObject({});
+/** How a face reads requests. */
+export interface RequestRules {
+  /** The value as the schema gives it, or throws what the face answers for one that does not fit. */
+  parse(schema: z.ZodType, value: unknown, part: 'path' | 'query' | 'body'): unknown;
+  /** The query of an operation that names none. */
+  noQuery: z.ZodType;
+  /** Stands for a body that was not sent. */
+  absentBody: unknown;
+}
+
+/** What is unknown is refused, a path that cannot name anything names nothing, no body is an empty one. */
+export const STRICT_RULES: RequestRules = {
+  parse(schema, value, part) {
+    if (part !== 'path') return parseRequest(schema, value, part);
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    throw new EngineError('not_found', 'There is no such thing.');
+  },
+  noQuery: z.strictObject({}),
+  absentBody: {},
+};
+
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** A request as its operation takes it. Throws `not_found` for its path, `invalid_request` for the rest. */
@@ -23,14 +44,15 @@ export function checkRequest(
   caller: Caller,
   request: FastifyRequest,
   streamSignal: () => AbortSignal,
+  rules: RequestRules = STRICT_RULES,
 ): OperationRequest<unknown, unknown, unknown> {
   const { engine, server } = context;
-  const params = operation.params === undefined ? {} : parsePathParameters(operation, request.params);
-  const query = parseRequest(operation.query ?? NO_QUERY, queryMembers(request.query), 'query');
+  const params = operation.params === undefined ? {} : parsePathParameters(operation, request.params, rules);
+  const query = rules.parse(operation.query ?? rules.noQuery, queryMembers(request.query), 'query');
   const body =
     operation.body === undefined
       ? undefined
-      : parseRequest(operation.body, request.body === undefined ? {} : request.body, 'body');
+      : rules.parse(operation.body, request.body === undefined ? rules.absentBody : request.body, 'body');
   const keyed = keyedRequest(app, operation, caller, request);
   const { traceparent } = request.headers;
   return {
@@ -45,6 +67,7 @@ export function checkRequest(
     wantsStream: request.method !== 'HEAD' && wantsEventStream(request.headers.accept),
     lastEventId: lastEventIdOf(request.headers['last-event-id']),
     traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null,
+    header: (name) => textOfHeader(request.headers[name]),
     streamSignal,
     command: async (perform, toReply, kept = toReply) => toReply(await perform(commandOptions(keyed, kept))),
   };
@@ -63,16 +86,19 @@ function keyedRequest(
   return { caller, method: operation.method, path, key, body: request.body ?? null };
 }
 
-/** A parameter that cannot name anything names nothing. */
-function parsePathParameters(operation: Operation, raw: unknown): unknown {
+function textOfHeader(value: string | string[] | undefined): string | null {
+  return Array.isArray(value) ? value.join() : (value ?? null);
+}
+
+/** A parameter that is too long to name anything names nothing. */
+function parsePathParameters(operation: Operation, raw: unknown, rules: RequestRules): unknown {
   const params: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw ?? {})) params[name] = storableText(String(value));
   const isTooLong = Object.values(params).some((value) => value.length > MAX_PATH_PARAMETER_LENGTH);
-  const result = isTooLong ? undefined : operation.params?.safeParse(params);
-  if (result === undefined || !result.success) {
+  if (isTooLong || operation.params === undefined) {
     throw new EngineError('not_found', 'There is no such thing.');
   }
-  return result.data;
+  return rules.parse(operation.params, params, 'path');
 }
 
 function lastEventIdOf(header: string | string[] | undefined): number | null {

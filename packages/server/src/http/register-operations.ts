@@ -5,7 +5,7 @@ import type { Caller } from '../engine/caller.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
 import type { FaceContext } from './face.ts';
 import { DEFAULT_BODY_LIMIT_BYTES } from './limits.ts';
-import { checkRequest } from './operation-request.ts';
+import { checkRequest, type RequestRules } from './operation-request.ts';
 import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
 import { sendStream, StreamLifetime, type StreamTimes } from './sse.ts';
 
@@ -15,6 +15,8 @@ export interface OperationsBinding {
   via: RunOrigin;
   context: FaceContext;
   streamTimes?: StreamTimes;
+  /** Absent: as the native API reads requests. */
+  rules?: RequestRules;
 }
 
 /** Puts operations on an instance; a known path with another method answers `method_not_allowed`. */
@@ -65,10 +67,12 @@ async function run(
   reply: FastifyReply,
 ): Promise<unknown> {
   let lifetime: StreamLifetime | undefined;
-  const checked = checkRequest(app, operation, binding.context, caller, request, () => {
+  const streamSignal = (): AbortSignal => {
     lifetime ??= new StreamLifetime(reply, binding.context.draining);
     return lifetime.signal;
-  });
+  };
+  const { context, rules } = binding;
+  const checked = checkRequest(app, operation, context, caller, request, streamSignal, rules);
   let answer: OperationReply | { stored: StoredReply };
   try {
     answer = await perform(operation, checked, reply);

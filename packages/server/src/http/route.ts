@@ -61,6 +61,8 @@ export interface OperationRequest<P, Q, B> {
   lastEventId: number | null;
   /** W3C trace context of the request, or null. */
   traceparent: string | null;
+  /** A header of the request, or null. */
+  header(name: string): string | null;
   /** Aborts when a stream must end; make one only for a stream. */
   streamSignal(): AbortSignal;
   /**

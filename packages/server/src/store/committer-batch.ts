@@ -2,6 +2,7 @@ import type { Run, RunEvent, Wait } from '@fermata/protocol';
 import { apply } from '../engine/apply.ts';
 import type { DecisionFacts, ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
+import { EMPTY_PLAN } from '../engine/plan.ts';
 import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/deciders/refuse.ts';
 import {
@@ -196,6 +197,7 @@ class Batch {
       waits: [],
       early: [],
       known: new Map(),
+      plan: EMPTY_PLAN,
       changed: false,
     });
     if (key !== null) this.#existing.set(`${organizationId}:${key}`, { runId: run.runId, state, dispatch });
@@ -262,6 +264,7 @@ class Batch {
       waits: this.#facts.waits.get(runId) ?? [],
       early: this.#facts.early.get(runId) ?? [],
       known: this.#facts.known.get(runId) ?? new Map<string, number>(),
+      plan: this.#facts.plans.get(runId) ?? EMPTY_PLAN,
       changed: false,
     };
     this.#runs.set(runId, run);
@@ -278,6 +281,7 @@ class Batch {
       known: run.known,
       record: recordFact(run.record ?? undefined),
       daily: this.#options.reachedToday(run.organizationId),
+      plan: run.plan,
     };
   }
 

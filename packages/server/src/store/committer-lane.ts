@@ -6,11 +6,12 @@ import type { RunState } from '../engine/state.ts';
 import type { RunEvent } from '@fermata/protocol';
 import { decideBatch, type DecidedBatch } from './committer-batch.ts';
 import { outcomeOf } from './committer-outcome.ts';
-import { allSettledOrThrow, lockKeys, needsOf, readFacts } from './committer-reads.ts';
+import { lockKeys, needsOf, readFacts } from './committer-reads.ts';
 import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
 import type { UsageWrites } from './committer-usage.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { presentOutbox } from './outbox.ts';
+import { allSettledOrThrow } from './pipelined.ts';
 import { Session } from './session.ts';
 import { asEngineError, codeOf, isConnectionError, type Sql } from './sql.ts';
 

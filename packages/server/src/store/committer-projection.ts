@@ -1,6 +1,7 @@
 import { isTerminal, type RunEvent, type Wait } from '@fermata/protocol';
 import type { EarlyAnswer } from '../engine/commands.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
+import { withPlanEvent, type Plan } from '../engine/plan.ts';
 import { recordPatch } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
 import { closedFrom, type WaitFact } from './committer-reads.ts';
@@ -18,6 +19,8 @@ export interface Working {
   waits: WaitFact[];
   early: EarlyAnswer[];
   known: Map<string, number>;
+  /** Complete only when a command of the batch changes the plan. */
+  plan: Plan;
   changed: boolean;
 }
 
@@ -77,6 +80,11 @@ export function projectEvents(writes: BatchWrites, run: Working, placed: readonl
         break;
       case 'note.logged':
         if (event.data.key !== null) noteKey(writes, run, 'note', event.data.key, event.seq);
+        break;
+      case 'plan.created':
+      case 'plan.steps_added':
+      case 'plan.step_updated':
+        run.plan = withPlanEvent(run.plan, event);
         break;
       default:
     }

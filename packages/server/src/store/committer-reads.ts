@@ -3,6 +3,9 @@ import type { ClosedWait, EarlyAnswer, DecisionFacts } from '../engine/commands.
 import type { CommitRequest, CommitTarget } from '../engine/commit.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
 import type { RunState } from '../engine/state.ts';
+import type { Plan } from '../engine/plan.ts';
+import { allSettledOrThrow, when } from './pipelined.ts';
+import { plansOf, selectPlanEvents } from './plans.ts';
 import {
   clockColumns,
   lockedFromRow,
@@ -34,6 +37,8 @@ export interface BatchFacts {
   /** `<organization>:<key>` → run id, with the run's locked-free state for the reply. */
   existing: Map<string, { runId: string; state: RunState; dispatch: Dispatch }>;
   numbers: number[];
+  /** Of runs whose plan a command changes. */
+  plans: Map<string, Plan>;
   /** Claimed runs by organization; only when a limit is configured. */
   claimed: Map<number, number>;
 }
@@ -54,6 +59,7 @@ export interface BatchNeeds {
   known: { runId: string; kind: string; key: string }[];
   scopes: string[];
   recordIds: string[];
+  planRunIds: string[];
   existing: { organizationId: number; key: string }[];
   creates: number;
   countClaims: boolean;
@@ -72,6 +78,7 @@ export function needsOf(requests: readonly CommitRequest[], countClaims: boolean
     known: [],
     scopes: [],
     recordIds: [],
+    planRunIds: [],
     existing: [],
     creates: 0,
     countClaims,
@@ -123,6 +130,9 @@ function addCommandNeeds(
         break;
       case 'update':
         recordIds.add(runId);
+        break;
+      case 'plan':
+        needs.planRunIds.push(runId);
         break;
       default:
     }
@@ -210,6 +220,7 @@ export async function readFacts(
         select * from unnest(${needs.existing.map((item) => item.organizationId)}::int[],
                              ${needs.existing.map((item) => item.key)}::text[]))`,
   );
+  const plans = when(needs.planRunIds, () => selectPlanEvents(sql, needs.planRunIds));
   const numbers =
     needs.creates === 0
       ? null
@@ -233,6 +244,7 @@ export async function readFacts(
     existingRows,
     numberRows,
     claimedRows,
+    planEvents,
   ] = await allSettledOrThrow([
     begin,
     clock,
@@ -246,6 +258,7 @@ export async function readFacts(
     existing,
     numbers,
     claimed,
+    plans,
   ] as const);
 
   const recordMap = new Map<string, RunRecordRow>();
@@ -270,24 +283,8 @@ export async function readFacts(
       ]),
     ),
     numbers: (numberRows ?? []).map((row) => row.number),
+    plans: plansOf(planEvents ?? []),
     claimed: new Map((claimedRows ?? []).map((row) => [row.organization_id, row.claimed])),
-  };
-}
-
-function when<T>(needed: readonly unknown[], send: () => PromiseLike<T>): PromiseLike<T> | null {
-  return needed.length === 0 ? null : send();
-}
-
-/** Waits for every statement, so that no rejection is left behind, then throws the first one. */
-export async function allSettledOrThrow<T extends readonly unknown[]>(
-  statements: T,
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  const results = await Promise.allSettled(statements);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  // Every result is fulfilled here, in the order of the statements.
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
-    [K in keyof T]: Awaited<T[K]>;
   };
 }
 

@@ -5,7 +5,7 @@ import { isUuid } from './condition.ts';
 import type { Pool } from './pool.ts';
 import type { Sql } from './sql.ts';
 
-interface EventRow {
+export interface EventRow {
   seq: number;
   type: string;
   at: string;
@@ -52,7 +52,7 @@ export function createEventReads(pool: Pool): EventReads {
  * The stored event. Type and `v` are not checked here: whoever interprets `data` must (`assertKnown`), while a
  * reader that only passes events on may pass on those of a newer version.
  */
-function eventFromRow(runId: string, row: EventRow): RunEvent {
+export function eventFromRow(runId: string, row: EventRow): RunEvent {
   return { runId, seq: row.seq, type: row.type, at: row.at, v: row.v, data: row.data } as RunEvent;
 }
 

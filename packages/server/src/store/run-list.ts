@@ -3,6 +3,7 @@ import type { Page } from '../engine/caller.ts';
 import type { RunQuery } from '../engine/facade.ts';
 import { allOf, containsPattern, isStorable, isUuid } from './condition.ts';
 import { decodeCursor, encodeCursor, limitOf, offsetOf, pageOf } from './cursor.ts';
+import { metadataIs } from './metadata-filter.ts';
 import { RUN_COLUMNS, runFromRow, type RunRow } from './run-row.ts';
 import type { Fragment, Sql } from './sql.ts';
 
@@ -130,8 +131,14 @@ export function selectRunsAmong(
 function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter | null {
   const { kind, agent, flow, origin, hold, errorCode, createdBy, metadata = {} } = query;
   const lists = [kind, agent, flow, hold, errorCode, createdBy].flatMap((list) => list ?? []);
-  const texts = [query.key ?? '', query.q ?? '', ...lists, ...Object.entries(metadata).flat()];
-  const ids = [query.session, query.mission, query.parent].filter((id) => id !== undefined);
+  const texts = [
+    query.key ?? '',
+    query.title ?? '',
+    query.q ?? '',
+    ...lists,
+    ...Object.entries(metadata).flat(),
+  ];
+  const ids = [query.session, query.mission ?? undefined, query.parent].filter((id) => id !== undefined);
   if (!texts.every(isStorable) || !ids.every(isUuid)) return null;
   const wide: Fragment[] = [];
   const add = (condition: Fragment): void => void wide.push(condition);
@@ -140,12 +147,18 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
   if (flow !== undefined) add(sql`r.flow_id = any(${flow})`);
   if (origin !== undefined) add(sql`r.origin = any(${origin})`);
   if (query.session !== undefined) add(sql`r.session_id = ${query.session}`);
-  if (query.mission !== undefined) add(sql`r.mission_id = ${query.mission}`);
+  if (query.mission === null) add(sql`r.mission_id is null`);
+  else if (query.mission !== undefined) add(sql`r.mission_id = ${query.mission}`);
+  if (query.missionKept === true) {
+    add(sql`not exists (select from missions m where m.id = r.mission_id and m.deleted_at is not null)`);
+  }
+  if (query.mode !== undefined) add(sql`r.mode = ${query.mode}`);
+  if (query.title !== undefined) add(sql`r.title = ${query.title}`);
   if (query.parent !== undefined) add(sql`r.parent_id = ${query.parent}`);
   if (errorCode !== undefined) add(sql`r.error_code = any(${errorCode})`);
   if (createdBy !== undefined) add(sql`r.created_by->>'id' = any(${createdBy})`);
   if (query.key !== undefined) add(sql`r.key = ${query.key}`);
-  for (const [name, value] of Object.entries(metadata)) add(metadataIs(sql, name, value));
+  for (const [name, value] of Object.entries(metadata)) add(metadataIs(sql, sql`r.metadata`, name, value));
   if (query.createdAfter !== undefined) add(sql`r.created_at > ${query.createdAfter}`);
   if (query.createdBefore !== undefined) add(sql`r.created_at < ${query.createdBefore}`);
   if (query.q !== undefined) {
@@ -158,18 +171,4 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
     statuses: query.status === undefined ? null : [...new Set(query.status)],
     holds: hold === undefined ? null : [...new Set(hold)],
   };
-}
-
-/** `metadata.<name>=<value>` has no types: it matches the string, and the number or boolean of that spelling. */
-function metadataIs(sql: Sql, name: string, value: string): Fragment {
-  const asText = sql`r.metadata @> ${JSON.stringify({ [name]: value })}::jsonb`;
-  const scalar = scalarOf(value);
-  return scalar === null
-    ? asText
-    : sql`(${asText} or r.metadata @> ${JSON.stringify({ [name]: scalar })}::jsonb)`;
-}
-
-function scalarOf(text: string): number | boolean | null {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^-?(0|[1-9]\d{0,14})(\.\d{1,10})?$/.test(text) ? Number(text) : null;
 }

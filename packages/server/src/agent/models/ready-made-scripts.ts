@@ -1,5 +1,6 @@
 import { textOf, type RunAgent, type ScriptTurn, type Tool, type TranscriptCall } from '@fermata/protocol';
 import { RECORD_NOTE } from '../tools/builtin-tools.ts';
+import { PLAN_TOOLS } from '../tools/plan-tools.ts';
 import type { ModelRequest, ModelTool } from './model-request.ts';
 import { sampleArgs } from './sample-args.ts';
 
@@ -28,10 +29,11 @@ export function builtinAgentTools(model: string): Tool[] {
   }
 }
 
-/** A ready-made script brings its own tools along when the run declares none. */
-export function agentTools(agent: RunAgent | null): Tool[] {
+/** The tools of an agent; those of its plan do not keep a ready-made script from bringing its own. */
+export function toolsOfAgent(agent: Pick<RunAgent, 'model' | 'tools'> | null): Tool[] {
   const tools = agent?.tools ?? [];
-  return tools.length > 0 ? tools : builtinAgentTools(agent?.model ?? '');
+  const isOwn = (tool: Tool): boolean => tool.type !== 'builtin' || !Object.hasOwn(PLAN_TOOLS, tool.name);
+  return tools.some(isOwn) ? tools : [...builtinAgentTools(agent?.model ?? ''), ...tools];
 }
 
 /** What the script says next. It depends on the transcript alone, so that a session or a reopened run goes on well. */

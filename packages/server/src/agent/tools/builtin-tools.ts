@@ -1,14 +1,9 @@
 import { isJsonObject, type Json, type JsonObject } from '@fermata/protocol';
+import type { BuiltinTool } from './builtin-tool.ts';
+import { PLAN_TOOLS } from './plan-tools.ts';
 
 /** The built-in tool that `script/approval` brings along: it does nothing but return what it was given. */
 export const RECORD_NOTE = 'record_note';
-
-export interface BuiltinTool {
-  description: string;
-  inputSchema: JsonObject;
-  /** True when the driver opens a wait for it; false when `callTool` answers at once. */
-  opensWait: boolean;
-}
 
 const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
   ask_user: {
@@ -23,7 +18,7 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
       required: ['question'],
       additionalProperties: false,
     },
-    opensWait: true,
+    kind: 'wait',
   },
   sleep_until: {
     description: 'Wait until a point in time, or for a number of seconds. Give exactly one of the two.',
@@ -41,7 +36,7 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
       oneOf: [{ required: ['until'] }, { required: ['seconds'] }],
       additionalProperties: false,
     },
-    opensWait: true,
+    kind: 'wait',
   },
   delegate: {
     description:
@@ -87,7 +82,7 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
       required: ['input'],
       additionalProperties: false,
     },
-    opensWait: true,
+    kind: 'wait',
   },
   [RECORD_NOTE]: {
     description: 'Record a note.',
@@ -97,8 +92,9 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
       required: ['text'],
       additionalProperties: false,
     },
-    opensWait: false,
+    kind: 'immediate',
   },
+  ...PLAN_TOOLS,
 };
 
 /** The built-in tool of that name, or null. */

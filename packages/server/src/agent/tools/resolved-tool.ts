@@ -1,11 +1,15 @@
 import type { ApprovalPolicy, DeadlineStep, HttpTool, Json, JsonObject, Tool } from '@fermata/protocol';
 import { compileSchema, problemText } from '../../schemas/json-schema.ts';
 
-/** How a tool is called: by an HTTP request, on an MCP server, at once by us, or by a wait that the driver opens. */
+/**
+ * How a tool is called: by an HTTP request, on an MCP server, at once by us, by a change of the run's plan that is
+ * committed with its result, or by a wait that the driver opens.
+ */
 export type ToolTarget =
   | { kind: 'http'; http: HttpTool }
   | { kind: 'mcp'; server: string; remoteName: string }
   | { kind: 'immediate' }
+  | { kind: 'plan' }
   | { kind: 'wait' };
 
 /** A tool of an agent with every default filled in. */

@@ -5,6 +5,7 @@ import { briefText, redactText } from '../redact.ts';
 import { builtinTool, callBuiltin } from './builtin-tools.ts';
 import { callHttpTool } from './http-tool.ts';
 import { McpConnection } from './mcp-connection.ts';
+import { planAnswer } from './plan-tools.ts';
 import { callMcpTool, discoveryFailure, mcpDrafts } from './mcp-tool.ts';
 import { resolvedTool, type ResolvedTool, type ToolDraft, type ToolTarget } from './resolved-tool.ts';
 import { completed, failed, type ToolOutcome } from './tool-outcome.ts';
@@ -108,6 +109,8 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       }
       case 'immediate':
         return completed(callBuiltin(args, idempotencyKey), secretValues);
+      case 'plan':
+        return completed(planAnswer(tool.name, args), secretValues);
       case 'wait':
         return failed('tool_failed', `${tool.name} is not called by the server: it opens a wait`);
       default:
@@ -159,13 +162,18 @@ function ownTarget(tool: Tool): ToolTarget | null {
       return tool.http === undefined ? null : { kind: 'http', http: tool.http };
     case 'builtin': {
       const builtin = builtinTool(tool.name);
-      return builtin === null ? null : { kind: builtin.opensWait ? 'wait' : 'immediate' };
+      return builtin === null ? null : { kind: builtin.kind };
     }
     case 'mcp':
       return null;
     default:
       return tool.type satisfies never;
   }
+}
+
+/** Nothing leaves for it, and it takes effect with its result or not at all. */
+function isOwnAct({ kind }: ToolTarget): boolean {
+  return kind === 'immediate' || kind === 'plan';
 }
 
 function ownDraft(tool: Tool, target: ToolTarget, defaultTimeoutMs: number): ToolDraft {
@@ -179,7 +187,7 @@ function ownDraft(tool: Tool, target: ToolTarget, defaultTimeoutMs: number): Too
     type: tool.type,
     approval: tool.approval,
     afterCrash: tool.afterCrash,
-    isHarmless: tool.idempotent ?? (method === 'GET' || method === 'HEAD' || target.kind === 'immediate'),
+    isHarmless: tool.idempotent ?? (method === 'GET' || method === 'HEAD' || isOwnAct(target)),
     timeoutMs: tool.timeoutMs ?? defaultTimeoutMs,
     deadline: tool.deadline,
     onExpire: tool.onExpire,

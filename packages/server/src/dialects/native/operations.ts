@@ -8,8 +8,10 @@ import { cancelRun } from './routes/cancel-run.ts';
 import { createAgent } from './routes/create-agent.ts';
 import { createJob } from './routes/create-job.ts';
 import { createKey } from './routes/create-key.ts';
+import { createMission } from './routes/create-mission.ts';
 import { createPrincipal } from './routes/create-principal.ts';
 import { deleteAgent } from './routes/delete-agent.ts';
+import { deleteMission } from './routes/delete-mission.ts';
 import { forkRun } from './routes/fork-run.ts';
 import { getAgent } from './routes/get-agent.ts';
 import { getBlob } from './routes/get-blob.ts';
@@ -18,6 +20,8 @@ import { getJob } from './routes/get-job.ts';
 import { getKey } from './routes/get-key.ts';
 import { getMe } from './routes/get-me.ts';
 import { getOrganization } from './routes/get-organization.ts';
+import { getMission } from './routes/get-mission.ts';
+import { getPlan } from './routes/get-plan.ts';
 import { getPrincipal } from './routes/get-principal.ts';
 import { getReceipts } from './routes/get-receipts.ts';
 import { getRun } from './routes/get-run.ts';
@@ -29,6 +33,7 @@ import { listInbox } from './routes/list-inbox.ts';
 import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listMessages } from './routes/list-messages.ts';
+import { listMissions } from './routes/list-missions.ts';
 import { listPrincipals } from './routes/list-principals.ts';
 import { listReceiptKeys } from './routes/list-receipt-keys.ts';
 import { listRuns } from './routes/list-runs.ts';
@@ -43,6 +48,7 @@ import { snoozeWait } from './routes/snooze-wait.ts';
 import { startRun } from './routes/start-run.ts';
 import { updateAgent } from './routes/update-agent.ts';
 import { updateOrganization } from './routes/update-organization.ts';
+import { updateMission } from './routes/update-mission.ts';
 import { updatePrincipal } from './routes/update-principal.ts';
 import { updateRun } from './routes/update-run.ts';
 import { watchChanges } from './routes/watch-changes.ts';
@@ -63,6 +69,7 @@ export const nativeOperations: readonly Operation[] = [
   sendMessage,
   listEvents,
   addNote,
+  getPlan,
   getBlob,
   getReceipts,
   listReceiptKeys,
@@ -84,6 +91,11 @@ export const nativeOperations: readonly Operation[] = [
   getAgent,
   updateAgent,
   deleteAgent,
+  listMissions,
+  createMission,
+  getMission,
+  updateMission,
+  deleteMission,
   getMe,
   getOrganization,
   updateOrganization,
@@ -105,5 +117,6 @@ export const nativeTags: { name: string; description: string }[] = [
   { name: 'Inbox', description: 'What needs somebody now, over all runs.' },
   { name: 'Bulk jobs', description: 'A command on many runs.' },
   { name: 'Agents', description: 'Saved agents, versioned.' },
+  { name: 'Missions', description: 'What runs are for, with instructions and a model of their own.' },
   { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
 ];

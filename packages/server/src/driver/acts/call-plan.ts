@@ -105,7 +105,8 @@ function request(call: ExactCall, tool: ResolvedTool, state: CallState): CallPla
 
 /** Nothing leaves for a built-in that answers at once: there is nothing to ask about. */
 function whenUnknown(tool: ResolvedTool, state: CallState): 'retry' | 'ask' {
-  return tool.target.kind === 'immediate' ? 'retry' : afterCrashOf(tool, state.approved);
+  const isOwnAct = tool.target.kind === 'immediate' || tool.target.kind === 'plan';
+  return isOwnAct ? 'retry' : afterCrashOf(tool, state.approved);
 }
 
 function fail(code: string, message: string): CallPlan {

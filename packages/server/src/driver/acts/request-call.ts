@@ -4,6 +4,7 @@ import type { Command } from '../../engine/commands.ts';
 import { crashPoint } from '../../observe/crash-point.ts';
 import { runFields, type Segment } from '../segment-context.ts';
 import { inDoubtWait } from '../waits.ts';
+import { commitPlanCall } from './plan-call.ts';
 import type { PlannedRequest } from './call-plan.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { commitLateOutcome, type KnownOutcome } from './late-outcome.ts';
@@ -100,6 +101,7 @@ async function settle(segment: Segment, request: PlannedRequest, outcome: ToolOu
   const { callId, tool } = request.call;
   switch (outcome.kind) {
     case 'completed': {
+      if (request.tool.target.kind === 'plan') return await commitPlanCall(segment, request, outcome.output);
       const output = await fitOutput(segment, outcome.output);
       return await commitOutcome(segment, request, { type: 'completeCall', callId, output }, { output });
     }

@@ -2,6 +2,7 @@ import { canonicalJson, type Actor, type Json, type RunError } from '@fermata/pr
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { EngineError } from '../errors.ts';
+import { UNEXPLAINED_FAILURE } from '../record.ts';
 import { hasPassed } from './limits.ts';
 import { CHANGED, refuse, refuseTransition, type Decision } from './refuse.ts';
 import { cancelWaits, checkpointOf, fence } from './settle.ts';
@@ -45,13 +46,18 @@ export function report(draft: Draft, command: CommandOf<'report'>): Decision {
       type: 'run.failed',
       data: {
         by: command.by,
-        error: command.error ?? { code: 'reported', message: 'the client reported a failure' },
+        error: command.error ?? reportedBefore(draft, command) ?? UNEXPLAINED_FAILURE,
         output: command.output ?? null,
         summary: command.summary ?? null,
       },
     });
   }
   return CHANGED;
+}
+
+/** An error that was reported before the failure is its error, unless null takes it back. */
+function reportedBefore(draft: Draft, command: CommandOf<'report'>): RunError | null {
+  return command.error === undefined ? (draft.facts.record?.error ?? null) : null;
 }
 
 function reportRunning(draft: Draft, command: CommandOf<'report'>): Decision {

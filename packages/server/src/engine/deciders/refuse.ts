@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@fermata/protocol';
+import type { ErrorCode, PlanStep } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
 import { EngineError, type ErrorDetails } from '../errors.ts';
 import { ownOpenWaits } from '../tree.ts';
@@ -7,6 +7,8 @@ import { ownOpenWaits } from '../tree.ts';
 export interface Decision {
   changed: boolean;
   seq?: number;
+  /** Of a change of the plan: the steps that it names, as they stand after it. */
+  steps?: PlanStep[];
 }
 export const CHANGED: Decision = { changed: true };
 export const UNCHANGED: Decision = { changed: false };

@@ -1,9 +1,8 @@
-import { EVENT_DATA, systemActor, type NewEvent } from '@fermata/protocol';
+import { systemActor } from '@fermata/protocol';
 import { mergeLimits } from '../apply.ts';
 import type { CommandOf } from '../commands.ts';
-import { canonicalJson, type Json } from '@fermata/protocol';
+import { canonicalJson, type Json, type JsonObject } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
-import { EngineError } from '../errors.ts';
 import type { WaitState } from '../state.ts';
 import { refuseClosed, resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
@@ -12,7 +11,8 @@ import { exhaustLimit, isReached } from './limits.ts';
 /** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
 export function update(draft: Draft, command: CommandOf<'update'>): Decision {
   const { state, facts } = draft;
-  const { title, metadata, limits, sealed, by, reason } = command;
+  const { title, limits, sealed, by, reason } = command;
+  const metadata = metadataPatch(facts.record?.metadata ?? {}, command);
   const changes = {
     ...(title === undefined || title === facts.record?.title ? {} : { title }),
     ...(metadata === undefined || isMerged(facts.record?.metadata ?? {}, metadata) ? {} : { metadata }),
@@ -22,6 +22,16 @@ export function update(draft: Draft, command: CommandOf<'update'>): Decision {
   if (Object.keys(changes).length === 0) return UNCHANGED;
   draft.emit({ type: 'run.updated', data: { by, reason, ...changes } });
   return CHANGED;
+}
+
+/** A replacement as the merge patch that brings it about. */
+function metadataPatch(
+  known: JsonObject,
+  { metadata, replacesMetadata }: CommandOf<'update'>,
+): JsonObject | undefined {
+  if (metadata === undefined || replacesMetadata !== true) return metadata;
+  const gone = Object.keys(known).filter((key) => !Object.hasOwn(metadata, key));
+  return Object.fromEntries([...gone.map((key) => [key, null] as const), ...Object.entries(metadata)]);
 }
 
 function same(a: Json | object, b: Json | object): boolean {
@@ -42,12 +52,6 @@ export function note(draft: Draft, command: CommandOf<'note'>): Decision {
   const known = key === null ? undefined : draft.facts.known.get(`note:${key}`);
   if (known !== undefined) return { changed: false, seq: known };
   return { changed: true, seq: draft.emit({ type: 'note.logged', data: command.note }).seq };
-}
-
-export function plan(draft: Draft, command: CommandOf<'plan'>): Decision {
-  const data = EVENT_DATA[command.event].safeParse({ ...command.data, by: command.by });
-  if (!data.success) throw new EngineError('invalid_request', `not a valid ${command.event}`);
-  return { changed: true, seq: draft.emit({ type: command.event, data: data.data } as NewEvent).seq };
 }
 
 function openWait(draft: Draft, waitId: string): WaitState {

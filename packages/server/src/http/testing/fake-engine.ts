@@ -212,6 +212,8 @@ export function fakeEngine(): FakeEngine {
     jobs: unfaked({}),
     inbox: unfaked({}),
     usage: unfaked({}),
+    missions: unfaked({}),
+    plans: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }

@@ -1,0 +1,3 @@
+import { missionParamsSchema } from './mission-fields.ts';
+
+export const deleteMissionParamsSchema = missionParamsSchema;

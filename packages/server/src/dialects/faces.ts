@@ -1,0 +1,8 @@
+import type { Face } from '../http/face.ts';
+import { nativeFace } from './native/native-face.ts';
+import { telnyxFace, type TelnyxSettings } from './telnyx/telnyx-face.ts';
+
+/** Every API that the server speaks. */
+export function createFaces(settings: { telnyx: TelnyxSettings }): Face[] {
+  return [nativeFace(), telnyxFace(settings.telnyx)];
+}
