@@ -412,10 +412,11 @@ CREATE INDEX runs_by_parent ON public.runs USING btree (parent_id, number DESC) 
 
 CREATE INDEX runs_by_session ON public.runs USING btree (session_id, number DESC) WHERE (session_id IS NOT NULL);
 
+CREATE INDEX runs_without_mission ON public.runs USING btree (organization_id, number DESC) WHERE (mission_id IS NULL);
+
 CREATE INDEX waits_by_age ON public.waits USING btree (organization_id, kind, opened_at, id) WHERE (state = 'open'::text);
 
 CREATE INDEX waits_by_assignee ON public.waits USING btree (organization_id, assignee, opened_at, id) WHERE ((state = 'open'::text) AND (assignee IS NOT NULL));
-CREATE INDEX runs_without_mission ON public.runs USING btree (organization_id, number DESC) WHERE (mission_id IS NULL);
 
 CREATE INDEX waits_by_call ON public.waits USING btree (run_id, call_id) WHERE (call_id IS NOT NULL);
 
