@@ -35,9 +35,8 @@ import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
 import { createWaitsFacade } from './engine/wait-commands.ts';
 import { createEventsFacade } from './eventlog/events-facade.ts';
-import { transcriptPage } from './eventlog/fold.ts';
-import { loadTranscript } from './eventlog/snapshot.ts';
 import { EventTail } from './eventlog/tail.ts';
+import { createTranscriptPages } from './eventlog/transcript-pages.ts';
 import { createApp } from './http/app.ts';
 import { watchConnections } from './http/end-connections.ts';
 import { BULK_TASK, bulkWork, createBulkTask } from './jobs/bulk-task.ts';
@@ -281,14 +280,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       reseal,
       now: () => new Date().toISOString(),
     }),
-    async transcript(runId, query) {
-      const transcript = await loadTranscript({ events, snapshots }, runId);
-      const { data, nextAfter } = transcriptPage(transcript.messages, {
-        ...query,
-        limit: query.limit ?? 100,
-      });
-      return { data, nextCursor: nextAfter === null ? null : String(nextAfter) };
-    },
+    transcript: createTranscriptPages(reads),
   });
   const engine: Engine = {
     runs: runsFacade,
