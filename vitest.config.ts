@@ -4,6 +4,8 @@ const globalSetup = ['./test/world/global-setup.ts'];
 
 export default defineConfig({
   test: {
+    // Most tests wait for a clock, a process or a disk: two files side by side even on two cores.
+    maxWorkers: 2,
     projects: [
       {
         test: {

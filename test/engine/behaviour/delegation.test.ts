@@ -7,7 +7,6 @@ import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
 
 const world = sharedWorld();
-const MISSION = '0193aaaa-0000-7000-8000-00000000000a';
 
 /** A run that delegates, and then reports. */
 function start(first: Body, more: Body = {}): Promise<Run> {
@@ -31,8 +30,9 @@ function ofType(events: readonly RunEvent[], type: string): RunEvent[] {
 describe('a run that delegates', () => {
   it('waits for its child without a process, and gets its output', async () => {
     const { api } = world();
+    const mission = await api.call<{ id: string }>('POST', '/v1/missions', { name: 'greetings' });
     const run = await start(delegating({ input: 'Say hello.', script: [{ text: 'You said: {{input}}' }] }), {
-      missionId: MISSION,
+      missionId: mission.id,
       limits: { maxTurns: 10 },
     });
     expect(await api.parked(run.id)).toMatchObject({ status: expect.stringMatching(/waiting|succeeded/) });
@@ -42,7 +42,7 @@ describe('a run that delegates', () => {
       title: 'Say hello.',
       input: 'Say hello.',
       createdBy: run.createdBy,
-      missionId: MISSION,
+      missionId: mission.id,
       limits: { maxTurns: 9 },
     });
     await comesTo(api, run.id, 'succeeded');
