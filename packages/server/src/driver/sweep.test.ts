@@ -93,6 +93,8 @@ function start(over: Partial<SweepOptions> = {}, concurrency = 10): void {
       unusedBlobs: async () => deleted.push('blobs'),
       deadExecutors: async () => deleted.push('executors'),
       endedJobItems: async () => deleted.push('jobItems'),
+      endedRateLimits: async () => deleted.push('rate_limits'),
+      oldDeliveries: async () => deleted.push('deliveries'),
     },
     perOrganization: null,
     deliver: () => undefined,
