@@ -125,7 +125,10 @@ function checkError(what: string, { status, body, text }: Reply<unknown>): void 
 }
 
 /** The clients of a world by the keys of their roles. */
-export function codegenOf(world: World, who: 'api' | 'developer' | 'operator' | 'viewer' | 'stranger' = 'api'): CodegenClient {
+export function codegenOf(
+  world: World,
+  who: 'api' | 'developer' | 'operator' | 'viewer' | 'stranger' = 'api',
+): CodegenClient {
   return new CodegenClient(`${world.url}/codegen`, world[who].key);
 }
 

@@ -42,20 +42,23 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'resume.idempotency': 'the same Idempotency-Key again appends no second turn',
   }),
   ...from('wire 5.3: ban, stop', {
-    'ban.running': 'ban cancels a run that has not ended and seals it; the reply satisfies every known parser',
+    'ban.running':
+      'ban cancels a run that has not ended and seals it; the reply satisfies every known parser',
     'ban.ended': 'ban of an ended run keeps its status; asking twice is asking once',
     'ban.unban': 'unban lets the run be resumed again',
     'stop.run': 'stop cancels; an ended run stays as it is',
   }),
   ...from('wire 4.3, 4.4, 5.4: logs', {
-    'logs.entries': 'entries have all fields; the first is the user’s input, actions have tool, input and output',
+    'logs.entries':
+      'entries have all fields; the first is the user’s input, actions have tool, input and output',
     'logs.pages': 'skip, limit, reverse and total_logs page through every entry once',
     'logs.paths': 'the alpha path and the other one answer the same',
     'logs.failed': 'failures and cancels are entries of type ERROR',
   }),
   ...from('wire 3.2–3.6: the other operations', {
     'users.me': 'users/me is the user of the key, users and user show them; an unknown user is 404',
-    'organizations.list': 'organizations lists the one of the key, with settings; page and size count where skip and limit are absent',
+    'organizations.list':
+      'organizations lists the one of the key, with settings; page and size count where skip and limit are absent',
     'models.list': 'models has providers and the default model',
     'rules.get': 'cli/rules answers',
     'repos.list': 'repos and repositories are empty pages',
@@ -79,12 +82,14 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'error.validation': 'a request that is not valid is 422 with loc, msg and type in the words of pydantic',
     'error.word': 'a GET of agent/run/resume is 422',
     'error.json': 'a body that is no JSON, none, or no object is 422',
-    'error.images': 'images that are no base64 data URIs, or no images, are 422; more than 25 MB together 413',
+    'error.images':
+      'images that are no base64 data URIs, or no images, are 422; more than 25 MB together 413',
     'error.no-internals': 'no input makes a 500',
     'error.503': 'a server that stops answers 503 with Retry-After',
   }),
   ...from('wire 5.5: rate limits', {
-    'rate.documented': 'the documented rates are kept per key and operation, by all servers together, with Retry-After',
+    'rate.documented':
+      'the documented rates are kept per key and operation, by all servers together, with Retry-After',
     'rate.aliases': 'aliases share the rate of their operation',
     'rate.exempt': 'a key may be exempted, and the limits switched off',
   }),

@@ -126,7 +126,10 @@ describe('resume', () => {
       next.say('the second answer');
       next.end();
       await world().api.finished(run.id);
-      expect(await codegen().get(run.number)).toMatchObject({ status: 'COMPLETE', result: 'the second answer' });
+      expect(await codegen().get(run.number)).toMatchObject({
+        status: 'COMPLETE',
+        result: 'the second answer',
+      });
     });
   });
 
@@ -282,7 +285,10 @@ describe('the routine of a setup-commands run', () => {
       '/v1/organizations/1/setup-commands/generate',
       { repo_id: 7, prompt: 'use npm' },
     );
-    expect(started).toMatchObject({ status: 'ACTIVE', url: expect.stringContaining('/agent/trace/') as string });
+    expect(started).toMatchObject({
+      status: 'ACTIVE',
+      url: expect.stringContaining('/agent/trace/') as string,
+    });
     const shown = await codegen().get(started.agent_run_id);
     expect(shown).toMatchObject({ source_type: 'SETUP_COMMANDS', repo_id: 7 });
     const page = await world().api.call<{ data: Run[] }>('GET', '/v1/runs?kind=setup_commands');

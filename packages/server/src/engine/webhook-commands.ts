@@ -1,6 +1,12 @@
 import { EngineError } from './errors.ts';
 import type { Caller } from './caller.ts';
-import type { DeliveryOutcome, SealedWebhook, Webhook, WebhookStore, WebhooksFacade } from './facade-webhooks.ts';
+import type {
+  DeliveryOutcome,
+  SealedWebhook,
+  Webhook,
+  WebhookStore,
+  WebhooksFacade,
+} from './facade-webhooks.ts';
 import type { RunReads } from './ports.ts';
 import { sealWebhooks } from './start-run.ts';
 
@@ -11,7 +17,10 @@ export interface WebhooksPorts {
   seal(plaintext: string, context: string): string;
   open(sealed: string, context: string): string;
   /** One request to a webhook of this face, now. */
-  send(face: Caller['via'], request: { url: string; secret: string | null; body: string }): Promise<DeliveryOutcome>;
+  send(
+    face: Caller['via'],
+    request: { url: string; secret: string | null; body: string },
+  ): Promise<DeliveryOutcome>;
 }
 
 /** The facade of webhooks. */
@@ -19,7 +28,8 @@ export function createWebhooksFacade(ports: WebhooksPorts): WebhooksFacade {
   const { store, runs, newWebhookId, seal } = ports;
 
   async function checkRun({ organizationId }: Caller, runId: string): Promise<void> {
-    if ((await runs.byId(organizationId, runId)) === null) throw new EngineError('not_found', 'there is no such run');
+    if ((await runs.byId(organizationId, runId)) === null)
+      throw new EngineError('not_found', 'there is no such run');
   }
 
   return {
@@ -30,7 +40,8 @@ export function createWebhooksFacade(ports: WebhooksPorts): WebhooksFacade {
     async setOfOrganization({ organizationId, via }, { url, secret, enabled }) {
       const known = await store.ofOrganization(organizationId, via);
       const id = known?.id ?? newWebhookId();
-      const sealed = secret === undefined ? (known?.secret ?? null) : secret === null ? null : seal(secret, id);
+      const sealed =
+        secret === undefined ? (known?.secret ?? null) : secret === null ? null : seal(secret, id);
       return store.setOfOrganization(organizationId, via, { id, url, secret: sealed, enabled });
     },
     deleteOfOrganization: ({ organizationId, via }) => store.deleteOfOrganization(organizationId, via),

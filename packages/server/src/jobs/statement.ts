@@ -54,7 +54,10 @@ export function statementOf(specs: readonly JobSpec[], onlyIf?: string): SqlStat
     if (spec.job_key === null) all.push(spec);
     else byKey.set(spec.job_key, spec);
   }
-  return { text: onlyIf === undefined ? ADD : addWhere(onlyIf), values: [JSON.stringify([...all, ...byKey.values()])] };
+  return {
+    text: onlyIf === undefined ? ADD : addWhere(onlyIf),
+    values: [JSON.stringify([...all, ...byKey.values()])],
+  };
 }
 
 export function driveSpec(job: DriveJob): JobSpec {

@@ -176,7 +176,11 @@ function noteKey(
 const OWN_WAITS: ReadonlySet<string> = new Set(['timer', 'run']);
 
 /** Notes the events that webhooks may want. */
-export function noteAnnounced(writes: BatchWrites, organizationId: number, placed: readonly PlacedEvent[]): void {
+export function noteAnnounced(
+  writes: BatchWrites,
+  organizationId: number,
+  placed: readonly PlacedEvent[],
+): void {
   for (const { event } of placed) {
     const { runId, seq, type } = event;
     if (!ANNOUNCED.has(type) || (event.type === 'wait.opened' && OWN_WAITS.has(event.data.kind))) continue;

@@ -20,7 +20,10 @@ interface Place {
 }
 
 /** The settings of a repository, those that nobody has set by their defaults. */
-export async function checkSuiteSettings({ engine, caller }: Place, repoId: number): Promise<CheckSuiteSettings> {
+export async function checkSuiteSettings(
+  { engine, caller }: Place,
+  repoId: number,
+): Promise<CheckSuiteSettings> {
   const stored = await engine.records.get(caller, 'codegen', COLLECTION, String(repoId));
   return checkSuiteSettingsSchema.parse({ ...DEFAULTS, ...stored });
 }

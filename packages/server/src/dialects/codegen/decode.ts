@@ -49,9 +49,7 @@ function numberWithin(given: string | undefined, most: number): number | null {
 }
 
 /** The runs of a source, as a filter; null: there are none. */
-export function sourceFilter(
-  source: SourceType | undefined,
-): Pick<RunQuery, 'kind' | 'withoutKind'> | null {
+export function sourceFilter(source: SourceType | undefined): Pick<RunQuery, 'kind' | 'withoutKind'> | null {
   if (source === undefined) return {};
   const kinds = Object.keys(SOURCE_OF_KIND);
   if (source === 'API') return { withoutKind: kinds };

@@ -13,33 +13,14 @@ const MAX_PROMPT_BYTES = 160 * 1024;
 
 const BASE64_URI = /^data:[^,]{0,1000};base64,/i;
 
-interface Image {
+export interface Image {
   bytes: Uint8Array;
   mediaType: string;
 }
 
-/** A prompt with its images as parts of a message, the images stored. Throws 422 and 413. */
-export async function promptParts(
-  { engine, caller }: { engine: Engine; caller: Caller },
-  prompt: string,
-  images: readonly string[] | undefined,
-): Promise<Part[]> {
-  const decoded = decodeImages(images ?? []);
-  const parts: Part[] = [];
-  if (Buffer.byteLength(prompt) > MAX_PROMPT_BYTES) {
-    const url = await engine.blobs.put(caller, Buffer.from(prompt), 'text/plain');
-    parts.push({ type: 'file', url, mediaType: 'text/plain', name: 'prompt.txt' });
-  } else if (prompt !== '' || decoded.length === 0) {
-    parts.push({ type: 'text', text: prompt });
-  }
-  for (const { bytes, mediaType } of decoded) {
-    parts.push({ type: 'image', url: await engine.blobs.put(caller, bytes, mediaType), mediaType });
-  }
-  return parts;
-}
-
-function decodeImages(images: readonly string[]): Image[] {
-  const decoded = images.map((uri, index) => decodeImage(uri, index));
+/** The images of a request, checked before anything is looked up. Throws 422 and 413. */
+export function decodeImages(images: readonly string[] | undefined): Image[] {
+  const decoded = (images ?? []).map((uri, index) => decodeImage(uri, index));
   const total = decoded.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   if (total > MAX_IMAGES_BYTES) {
     throw new CodegenError(
@@ -48,6 +29,25 @@ function decodeImages(images: readonly string[]): Image[] {
     );
   }
   return decoded;
+}
+
+/** A prompt with its images as parts of a message, what is big stored. */
+export async function promptParts(
+  { engine, caller }: { engine: Engine; caller: Caller },
+  prompt: string,
+  images: readonly Image[],
+): Promise<Part[]> {
+  const parts: Part[] = [];
+  if (Buffer.byteLength(prompt) > MAX_PROMPT_BYTES) {
+    const url = await engine.blobs.put(caller, Buffer.from(prompt), 'text/plain');
+    parts.push({ type: 'file', url, mediaType: 'text/plain', name: 'prompt.txt' });
+  } else if (prompt !== '' || images.length === 0) {
+    parts.push({ type: 'text', text: prompt });
+  }
+  for (const { bytes, mediaType } of images) {
+    parts.push({ type: 'image', url: await engine.blobs.put(caller, bytes, mediaType), mediaType });
+  }
+  return parts;
 }
 
 /** The type is that of the content: labels lie. */

@@ -66,7 +66,8 @@ function wholeNumber(value: unknown): { value: number } | { fault: Fault } {
     };
   }
   if (typeof value === 'boolean') return { value: Number(value) };
-  if (typeof value !== 'number') return { fault: { type: 'int_type', msg: 'Input should be a valid integer' } };
+  if (typeof value !== 'number')
+    return { fault: { type: 'int_type', msg: 'Input should be a valid integer' } };
   if (Number.isInteger(value)) return { value };
   return {
     fault: {
@@ -127,9 +128,7 @@ export function optionalList<T extends z.ZodType>(
   what: string,
 ): z.ZodPreprocess<z.ZodOptional<z.ZodArray<T>>> {
   return optionalField(z.array(item).describe(what), (value) =>
-    Array.isArray(value)
-      ? { value }
-      : { fault: { type: 'list_type', msg: 'Input should be a valid list' } },
+    Array.isArray(value) ? { value } : { fault: { type: 'list_type', msg: 'Input should be a valid list' } },
   );
 }
 
@@ -193,7 +192,9 @@ function readBoolean(value: unknown): Read {
   }
   if (TRUE_TEXT.test(spelled)) return { value: true };
   if (FALSE_TEXT.test(spelled)) return { value: false };
-  return { fault: { type: 'bool_parsing', msg: 'Input should be a valid boolean, unable to interpret input' } };
+  return {
+    fault: { type: 'bool_parsing', msg: 'Input should be a valid boolean, unable to interpret input' },
+  };
 }
 
 export function optionalBoolean(what: string): z.ZodPreprocess<z.ZodOptional<z.ZodBoolean>> {

@@ -55,7 +55,10 @@ function limitOf(operation: string, [requests, seconds]: Rate): RateLimit {
   return { name: `codegen:${operation}`, requests, seconds };
 }
 
-function checkPath({ params, caller }: Pick<OperationRequest<unknown, unknown, unknown>, 'params' | 'caller'>): void {
+function checkPath({
+  params,
+  caller,
+}: Pick<OperationRequest<unknown, unknown, unknown>, 'params' | 'caller'>): void {
   if (typeof params !== 'object' || params === null || !('org_id' in params)) return;
   if (typeof params.org_id === 'number') checkOrganization(caller, params.org_id);
 }

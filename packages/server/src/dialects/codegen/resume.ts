@@ -6,7 +6,7 @@ import type { CommandOptions } from '../../engine/caller.ts';
 import type { CommandReply, OperationRequest } from '../../http/route.ts';
 import { findRun, modelOf, webhooksOf } from './decode.ts';
 import { encodeRun } from './encode.ts';
-import { promptParts } from './images.ts';
+import { decodeImages, promptParts } from './images.ts';
 import { serverBase } from './links.ts';
 import { resumeRoutine } from './resume-routines.ts';
 import type { ResumeBody } from './wire.ts';
@@ -25,13 +25,14 @@ export async function resumeAgentRun(
   id: number | string,
   body: ResumeBody,
 ): Promise<CommandReply> {
+  const images = decodeImages(body.images);
   const run = await findRun(request, id);
   checkNotBanned(run);
   const webhooks = webhooksOf(body.webhooks);
   if (webhooks !== undefined) requireDeveloper(request);
-  const isBlank = body.prompt.trim() === '' && (body.images ?? []).length === 0;
+  const isBlank = body.prompt.trim() === '' && images.length === 0;
   const prompt = isBlank ? '' : resumeRoutine(run.kind).prompt(body.prompt);
-  const parts = isBlank ? [] : await promptParts(request, prompt, body.images);
+  const parts = isBlank ? [] : await promptParts(request, prompt, images);
   // Before the run goes on: it may end at once.
   if (webhooks !== undefined) await request.engine.webhooks.setOfRun(request.caller, run.id, webhooks);
   return request.command(

@@ -435,7 +435,9 @@ export const errorBodySchema = z
   .object({
     message: z.string().optional().describe('What happened'),
     status_code: count.optional().describe('The HTTP status'),
-    detail: z.union([z.string(), z.array(validationItemSchema)]).describe('The same as message, or the faults'),
+    detail: z
+      .union([z.string(), z.array(validationItemSchema)])
+      .describe('The same as message, or the faults'),
   })
   .meta({ id: 'ErrorResponse' });
 export type ErrorBody = z.output<typeof errorBodySchema>;

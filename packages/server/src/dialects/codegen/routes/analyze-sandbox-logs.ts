@@ -13,6 +13,5 @@ export const analyzeSandboxLogs = codegenOperation({
   params: sandboxParams,
   reply: sandboxLogsSchema,
   rate: SETUP,
-  handle: () =>
-    Promise.reject(new CodegenError('invalid_request', 'No logs available for analysis', 400)),
+  handle: () => Promise.reject(new CodegenError('invalid_request', 'No logs available for analysis', 400)),
 });

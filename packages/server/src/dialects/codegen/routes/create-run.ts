@@ -1,7 +1,7 @@
 import type { Json } from '@fermata/protocol';
 import { modelOf, webhooksOf } from '../decode.ts';
 import { encodeRun, faceOf } from '../encode.ts';
-import { promptParts } from '../images.ts';
+import { decodeImages, promptParts } from '../images.ts';
 import { serverBase } from '../links.ts';
 import { codegenOperation, CREATION } from '../operation.ts';
 import { agentRunSchema, createRunBody, organizationParams } from '../wire.ts';
@@ -24,7 +24,7 @@ export const createRun = codegenOperation({
   rate: CREATION,
   async handle(request) {
     const { engine, caller, body, traceparent, command } = request;
-    const parts = await promptParts(request, body.prompt, body.images);
+    const parts = await promptParts(request, body.prompt, decodeImages(body.images));
     const isText = parts.every((part) => part.type === 'text');
     const start = {
       // Parts as JSON have no members that are undefined.
