@@ -143,7 +143,7 @@ describe('logs', () => {
           { tool: 'look', args: { at: 2 } },
         ],
       },
-      { toolCalls: [{ tool: 'unknown', args: {} }] },
+      { toolCalls: [{ tool: 'look', args: { at: 3 } }] },
       { text: 'Seen.' },
     ];
     const run = await world().script(turns, { tools: [tool] });
@@ -168,7 +168,7 @@ describe('logs', () => {
     });
     const actions = logs.filter((entry) => entry.message_type === 'ACTION');
     const looks = actions.filter((entry) => entry.tool_name === 'look');
-    expect(looks.map((entry) => entry.tool_input?.['at']).sort()).toEqual([1, 2]);
+    expect(looks.map((entry) => entry.tool_input?.['at']).sort()).toEqual([1, 2, 3]);
     for (const entry of actions) {
       expect(entry).toMatchObject({
         tool_name: expect.any(String) as string,
@@ -179,7 +179,7 @@ describe('logs', () => {
     const thoughts = logs
       .filter((entry) => entry.message_type === 'PLAN_EVALUATION')
       .map(({ thought }) => thought);
-    expect(thoughts).toEqual(['I look.', 'Calls unknown.', 'Seen.']);
+    expect(thoughts).toEqual(['I look.', 'Calls look.', 'Seen.']);
     expect(logs.at(-1)).toMatchObject({ message_type: 'FINAL_ANSWER', observation: 'Seen.' });
   });
 
