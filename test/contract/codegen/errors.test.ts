@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { codegenFace } from '../../../packages/server/src/dialects/codegen/codegen-face.ts';
+import { EngineError } from '../../../packages/server/src/engine/errors.ts';
+import { startApp } from '../../../packages/server/src/http/testing/app-fixture.ts';
 import { sharedWorld } from '../../world/server.ts';
 import { codegenOf, PIXEL, type CodegenClient, type Reply, type RequestOptions } from './codegen-client.ts';
 import { sampleIds, sampleRequests, WITHOUT_ORGANIZATION } from './sample-requests.ts';
@@ -314,6 +317,21 @@ describe('errors', () => {
       body: { prompt: 'x', metadata: { big: 'x'.repeat(400_000) } },
     });
     expect(long.status).toBe(413);
+  });
+
+  verifies(['error.503'], async () => {
+    await using fixture = await startApp([codegenFace({ hasRateLimits: false })]);
+    fixture.fake.failNext(new EngineError('unavailable', 'The server is shutting down'));
+    const request = { json: { prompt: 'x' } };
+    const response = await fixture.request('POST', '/codegen/v1/organizations/1/agent/run', request);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    const message = 'The server is shutting down';
+    expect(await response.json()).toEqual({ message, status_code: 503, detail: message });
+    fixture.fake.failNext(new Error('an inside of the server'));
+    const failed = await fixture.request('POST', '/codegen/v1/organizations/1/agent/run', request);
+    expect(failed.status).toBe(500);
+    expect(await failed.text()).not.toContain('inside');
   });
 
   it('of a run with a huge number are those of an unknown run', async () => {
