@@ -81,6 +81,7 @@ export function codegenOpenApi(): OpenApiDocument {
     prefixes: [PREFIX],
     tags: codegenTags,
     operations: codegenOperations,
+    absentBody: null,
     errors: { mediaType: 'application/json', schema: errorBodySchema, statusOf },
   });
 }
