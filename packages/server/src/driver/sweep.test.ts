@@ -227,6 +227,6 @@ describe('Sweep', () => {
     await pass(59_000);
     expect(deleted).toEqual([]);
     await pass(1000);
-    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems']);
+    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems', 'rate_limits', 'deliveries']);
   });
 });
