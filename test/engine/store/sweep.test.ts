@@ -199,6 +199,7 @@ describe('retention', () => {
         values (1, 'hook_1', gen_random_uuid(), ${days}, 'run.failed', 1, true,
           now() - make_interval(days => ${days}), 1)`;
     }
+    const retention = createRetention(pool);
     expect([await retention.endedRateLimits(100), await retention.oldDeliveries(100)]).toEqual([1, 1]);
     expect(await database.sql`select seq from webhook_deliveries`).toEqual([{ seq: 29 }]);
   });
