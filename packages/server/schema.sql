@@ -203,6 +203,13 @@ create table principals (
   constraint principals_number_key UNIQUE (number)
 );
 
+create unlogged table rate_limits (
+  key character varying(255) not null,
+  points integer default 0 not null,
+  expire bigint,
+  constraint rate_limits_pkey PRIMARY KEY (key)
+);
+
 create table receipt_keys (
   id text not null,
   public_key text not null,
@@ -352,6 +359,36 @@ create table waits (
   constraint waits_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id)
 ) with (fillfactor=80);
 
+create table webhook_deliveries (
+  id bigint generated always as identity not null,
+  organization_id integer not null,
+  webhook_id text not null,
+  run_id uuid not null,
+  seq integer not null,
+  event_type text not null,
+  attempt integer not null,
+  status smallint,
+  error text,
+  is_last boolean not null,
+  started_at timestamp with time zone not null,
+  duration_ms integer not null,
+  constraint webhook_deliveries_pkey PRIMARY KEY (id)
+);
+
+create table webhooks (
+  id text not null,
+  organization_id integer not null,
+  face text not null,
+  run_id uuid,
+  url text not null,
+  secret text,
+  enabled boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint webhooks_pkey PRIMARY KEY (id),
+  constraint webhooks_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id)
+);
+
 CREATE INDEX agents_by_organization ON public.agents USING btree (organization_id, number) WHERE (deleted_at IS NULL);
 
 CREATE INDEX blob_references_by_digest ON public.blob_references USING btree (organization_id, digest);
@@ -381,6 +418,8 @@ CREATE INDEX outbox_by_run ON public.outbox USING btree (run_id, id);
 CREATE INDEX outbox_in_order ON public.outbox USING btree (created_at, id);
 
 CREATE INDEX principals_by_organization ON public.principals USING btree (organization_id, number);
+
+CREATE INDEX rate_limits_ended ON public.rate_limits USING btree (expire);
 
 CREATE INDEX records_expired ON public.records USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
@@ -429,3 +468,13 @@ CREATE INDEX waits_decided ON public.waits USING btree (organization_id, opened_
 CREATE INDEX waits_due ON public.waits USING btree (deadline_at) WHERE ((state = 'open'::text) AND (deadline_at IS NOT NULL));
 
 CREATE INDEX waits_open ON public.waits USING btree (organization_id, opened_at, id) WHERE (state = 'open'::text);
+
+CREATE INDEX webhook_deliveries_by_time ON public.webhook_deliveries USING btree (started_at);
+
+CREATE INDEX webhook_deliveries_of_event ON public.webhook_deliveries USING btree (webhook_id, run_id, seq, attempt);
+
+CREATE INDEX webhook_deliveries_of_run ON public.webhook_deliveries USING btree (run_id, id);
+
+CREATE UNIQUE INDEX webhooks_of_organization ON public.webhooks USING btree (organization_id, face) WHERE (run_id IS NULL);
+
+CREATE INDEX webhooks_of_run ON public.webhooks USING btree (run_id) WHERE (run_id IS NOT NULL);

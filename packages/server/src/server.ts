@@ -30,6 +30,7 @@ import { newChildRun, type Delegation } from './engine/child-run.ts';
 import type { CommitListener } from './engine/commit.ts';
 import type { Engine } from './engine/facade.ts';
 import { createForks } from './engine/fork.ts';
+import { newIdOf } from './engine/new-id.ts';
 import type { NewRun } from './engine/new-run.ts';
 import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
@@ -44,7 +45,7 @@ import { GraphileJobQueue } from './jobs/queue.ts';
 import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createGuardedFetch } from './outgoing/guarded-fetch.ts';
-import { createSecretBox, type SecretBox } from './secrets/secret-box.ts';
+import { createSecretBox, openRunSecrets } from './secrets/secret-box.ts';
 import { createAgents } from './store/agents.ts';
 import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
@@ -63,6 +64,7 @@ import { createJobs } from './store/jobs.ts';
 import { createMissionFacades } from './store/mission-facades.ts';
 import { createMissions } from './store/missions.ts';
 import { Pool } from './store/pool.ts';
+import { createRateLimiter } from './store/rate-limits.ts';
 import { createReceipts } from './store/receipts.ts';
 import { readiness } from './store/readiness.ts';
 import { createRecords } from './store/records.ts';
@@ -72,6 +74,7 @@ import { createSnapshotStore } from './store/snapshots.ts';
 import { createSweepReads } from './store/sweep-reads.ts';
 import { createUsage } from './store/usage.ts';
 import { createWaitReads } from './store/waits.ts';
+import { announceOn, wireWebhooks } from './wiring/webhooks.ts';
 
 export const VERSION = '0.1.0';
 
@@ -161,6 +164,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       sent: (runIds) => delivery.deliver(runIds),
     },
     addJobs: (jobs) => queue.driveStatement(jobs),
+    announce: announceOn(queue),
     newId: newIdOf,
     organizationConcurrency: config.running.organizationConcurrency,
     usage: budgets,
@@ -207,7 +211,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     models,
     openToolbox: ({ definition, secrets }) =>
       createToolbox({ ...toolOptions(definition.agent), secrets, fetch: guardedFetch }),
-    openSecrets: (sealed, runId) => secretsOf(box, sealed, runId),
+    openSecrets: (sealed, runId) => openRunSecrets(box, sealed, runId),
     isPresent: (maxAgeMs) => executor?.isPresent(maxAgeMs) ?? false,
     priceOf,
     clock: options.clock?.segment ?? SYSTEM_CLOCK,
@@ -253,6 +257,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     metrics,
   });
   const room = executor;
+  const faces = createFaces(config.faces);
+  const webhookParts = { config, faces, pool, queue, runs, events, box, logger };
+  const webhooks = wireWebhooks({ ...webhookParts, fetch: guardedFetch });
   const agents = createAgents(pool, {
     builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
     of: await loadDefaultAgents(config),
@@ -269,6 +276,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const model = models.resolve(name);
       return !model.ok || prices.has(`${model.provider}/${model.model}`);
     },
+    newWebhookId: () => newIdOf('hook_'),
     seal: (plaintext, context) => box.seal(plaintext, context),
     forks: createForks({
       committer,
@@ -300,6 +308,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     jobs: createJobs(pool, (jobId) => queue.addStatement([bulkWork(jobId)])),
     inbox: createInbox(pool),
     usage: createUsage(pool),
+    webhooks: webhooks.facade,
   };
 
   const stopBulk = new AbortController();
@@ -311,7 +320,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   worker = queue.startWorker({
     drive: { hasRoom: () => room.room > 0, run: createDriveTask({ executor, committer, logger, metrics }) },
-    tasks: { [BULK_TASK]: bulk },
+    tasks: { ...webhooks.tasks, [BULK_TASK]: bulk },
     onWorkerIds: (workerIds) => presence.setWorkerIds(workerIds),
   });
   const budgetLoop = new Loop({
@@ -325,8 +334,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let isReady = true;
   const app = await createApp({
     engine,
-    faces: createFaces(config.faces),
+    faces,
     rootFace: config.server.rootDialect ?? undefined,
+    rateLimiter: createRateLimiter(pool, config.keys.unlimited),
     serverInfo: { version: VERSION, publicUrl: config.server.publicUrl },
     corsOrigins: config.server.corsOrigins,
     isReady: () => readiness(pool, () => isReady && (options.isDatabaseUp?.() ?? true)),
@@ -382,14 +392,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };
-}
-
-function newIdOf(prefix: string): string {
-  return prefix + v7().replaceAll('-', '');
-}
-
-function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
-  return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
 }
 
 /** The folder of the migrations, beside the program. */

@@ -187,4 +187,20 @@ describe('retention', () => {
       { digest: '03' },
     ]);
   });
+
+  it('deletes windows of requests that are over, and attempts at webhooks after 30 days', async () => {
+    const now = Date.now();
+    await database.sql`insert into rate_limits (key, points, expire)
+      values ('over', 1, ${now - 3_600_000}), ('just over', 1, ${now - 1000}), ('open', 1, ${now + 60_000})`;
+    for (const days of [31, 29]) {
+      await database.sql`
+        insert into webhook_deliveries (organization_id, webhook_id, run_id, seq, event_type, attempt, is_last,
+          started_at, duration_ms)
+        values (1, 'hook_1', gen_random_uuid(), ${days}, 'run.failed', 1, true,
+          now() - make_interval(days => ${days}), 1)`;
+    }
+    const retention = createRetention(pool);
+    expect([await retention.endedRateLimits(100), await retention.oldDeliveries(100)]).toEqual([1, 1]);
+    expect(await database.sql`select seq from webhook_deliveries`).toEqual([{ seq: 29 }]);
+  });
 });

@@ -40,6 +40,8 @@ export interface Config {
     /** Null: generated and kept in the data directory. */
     receiptKey: Secret | null;
     digestOptionalRoles: Role[];
+    /** Ids of keys whose requests are not counted. */
+    unlimited: string[];
   };
   models: {
     default: string;
@@ -53,7 +55,10 @@ export interface Config {
     /** JSON, or a file of it. */
     prices: string | null;
   };
-  faces: { telnyx: { validationStatus: 400 | 422; sendsNulls: boolean } };
+  faces: {
+    telnyx: { validationStatus: 400 | 422; sendsNulls: boolean };
+    codegen: { hasRateLimits: boolean };
+  };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
   running: {
@@ -168,6 +173,7 @@ function groupVariables(env: z.output<typeof variables>): Config {
       secretKey: env.FERMATA_SECRET_KEY ?? null,
       receiptKey: env.FERMATA_RECEIPT_KEY ?? null,
       digestOptionalRoles: env.FERMATA_DIGEST_OPTIONAL_ROLES,
+      unlimited: env.FERMATA_UNLIMITED_KEYS,
     },
     models: {
       default: env.FERMATA_MODEL ?? sensibleModel(env),
@@ -190,6 +196,7 @@ function groupVariables(env: z.output<typeof variables>): Config {
         validationStatus: env.FERMATA_TELNYX_VALIDATION_STATUS,
         sendsNulls: env.FERMATA_TELNYX_NULLS,
       },
+      codegen: { hasRateLimits: env.FERMATA_CODEGEN_RATE_LIMITS === 'documented' },
     },
     agents: {
       default: agent,

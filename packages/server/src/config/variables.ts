@@ -174,6 +174,12 @@ export const variables = z.object({
     list.pipe(z.array(roleSchema, { error: 'must be viewer, operator, developer or admin' })).prefault(''),
     'none',
   ),
+  FERMATA_UNLIMITED_KEYS: variable(
+    'Keys and secrets',
+    'Ids of API keys (`key_…`), separated by commas, that no rate limit applies to.',
+    list.prefault(''),
+    'none',
+  ),
 
   FERMATA_MODEL: variable(
     'Models',
@@ -265,6 +271,11 @@ export const variables = z.object({
       .enum(['0', '1'])
       .prefault('0')
       .transform((flag) => flag === '1'),
+  ),
+  FERMATA_CODEGEN_RATE_LIMITS: variable(
+    'Agents and faces',
+    'Rate limits of the codegen face: as its vendor documents them, per key and operation and over all processes, or `off`.',
+    z.enum(['documented', 'off']).prefault('documented'),
   ),
   FERMATA_ROOT_DIALECT: variable(
     'Agents and faces',

@@ -93,6 +93,8 @@ function start(over: Partial<SweepOptions> = {}, concurrency = 10): void {
       unusedBlobs: async () => deleted.push('blobs'),
       deadExecutors: async () => deleted.push('executors'),
       endedJobItems: async () => deleted.push('jobItems'),
+      endedRateLimits: async () => deleted.push('rate_limits'),
+      oldDeliveries: async () => deleted.push('deliveries'),
     },
     perOrganization: null,
     deliver: () => undefined,
@@ -225,6 +227,6 @@ describe('Sweep', () => {
     await pass(59_000);
     expect(deleted).toEqual([]);
     await pass(1000);
-    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems']);
+    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems', 'rate_limits', 'deliveries']);
   });
 });

@@ -201,6 +201,8 @@ export class Sweep implements AsyncDisposable {
       blobs: () => retention.unusedBlobs(LIMIT),
       executors: () => retention.deadExecutors(LIMIT),
       jobItems: () => retention.endedJobItems(LIMIT),
+      rate_limits: () => retention.endedRateLimits(LIMIT),
+      deliveries: () => retention.oldDeliveries(LIMIT),
     };
     for (const [kind, run] of Object.entries(kinds)) {
       await this.#part(kind, async () => metrics.swept(kind, await run()));

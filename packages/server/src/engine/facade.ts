@@ -33,6 +33,7 @@ import type {
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
+import type { NewWebhook, WebhooksFacade } from './facade-webhooks.ts';
 import type { PlanChange } from './plan.ts';
 
 /**
@@ -54,6 +55,7 @@ export interface Engine {
   readonly usage: UsageFacade;
   readonly missions: MissionsFacade;
   readonly plans: PlansFacade;
+  readonly webhooks: WebhooksFacade;
 }
 
 export interface Changed {
@@ -78,7 +80,8 @@ export interface StartRun {
   onProviderFailure?: OnProviderFailure | undefined;
   limits?: Limits | undefined;
   secrets?: Record<string, string> | undefined;
-  webhooks?: Json | undefined;
+  /** In place of the organization's, of the caller's face. */
+  webhooks?: readonly NewWebhook[] | undefined;
   metadata?: JsonObject | undefined;
   title?: string | undefined;
   key?: string | undefined;
@@ -133,6 +136,8 @@ export type RunCommand =
 export interface RunQuery extends PageQuery {
   status?: RunStatus[] | undefined;
   kind?: string[] | undefined;
+  /** All but these. */
+  withoutKind?: string[] | undefined;
   agent?: string[] | undefined;
   flow?: string[] | undefined;
   origin?: RunOrigin[] | undefined;
@@ -200,7 +205,8 @@ export interface RunsFacade {
   cancel(
     caller: Caller,
     runId: string,
-    request: { reason?: string | undefined },
+    /** `seal`: it is sealed in the same commit. */
+    request: { reason?: string | undefined; seal?: boolean | undefined },
     options?: CommandOptions,
   ): Promise<Changed>;
   retry(
@@ -327,6 +333,10 @@ export interface EventQuery {
   order?: 'asc' | 'desc' | undefined;
   types?: EventType[] | undefined;
   limit?: number | undefined;
+  /** Beside `after` and `before`. */
+  offset?: number | undefined;
+  /** How many there are, whatever the page. */
+  total?: boolean | undefined;
 }
 
 /** Events of these types, of runs of this mode, where a text of the data is, or is not, one of these values. */

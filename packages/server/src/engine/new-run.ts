@@ -1,4 +1,5 @@
 import type { EventData } from '@fermata/protocol';
+import type { SealedWebhook } from './facade-webhooks.ts';
 
 /** Everything of a new run but what the commit itself gives it: its number. */
 export interface NewRun {
@@ -6,6 +7,8 @@ export interface NewRun {
   created: Omit<EventData<'run.created'>, 'number'>;
   /** Sealed box, or null. */
   secrets: string | null;
+  /** Of the face that starts it. */
+  webhooks?: readonly SealedWebhook[];
   /** Copied log of a fork: the run is born with it, after its own `run.created`. */
   copied?: { fromRunId: string; throughSeq: number };
 }

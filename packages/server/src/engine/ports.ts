@@ -68,6 +68,7 @@ export interface EventPageQuery {
   /** All but these; unlike `types` it lets through what this version does not know. */
   without?: readonly EventType[] | undefined;
   limit: number;
+  offset?: number | undefined;
 }
 
 /** Events of one run. Not scoped: the caller has checked that the run is the organization's. */
@@ -85,6 +86,12 @@ export interface EventReads {
 /** Events of an organization's runs. */
 export interface EventSelections {
   select(organizationId: number, query: EventSelection): Promise<Page<RunEvent>>;
+}
+
+/** Not scoped either. */
+export interface EventCounts {
+  /** How many events there are of these types; undefined: of all. */
+  count(runId: string, types: readonly EventType[] | undefined): Promise<number>;
 }
 
 /** The folded transcript at `seq`: a cache, which a reader of another fold version ignores. */
@@ -256,6 +263,20 @@ export interface SweepReads {
   nextDeadline(): Promise<string | null>;
 }
 
+/** How often one key may ask for something. */
+export interface RateLimit {
+  /** Requests of one key in one window are counted under this name. */
+  name: string;
+  requests: number;
+  seconds: number;
+}
+
+/** Counts requests, all processes together. */
+export interface RateLimiter {
+  /** Counts one request. Null: it may go on; else it may not, and the window ends in so many ms. */
+  take(keyId: string, limit: RateLimit): Promise<number | null>;
+}
+
 /** What may be thrown away. Each deletes at most `limit` rows and returns how many. */
 export interface Retention {
   expiredReplies(limit: number): Promise<number>;
@@ -266,4 +287,8 @@ export interface Retention {
   deadExecutors(limit: number): Promise<number>;
   /** The rows of single runs of bulk jobs that ended more than 7 days ago; the jobs stay. */
   endedJobItems(limit: number): Promise<number>;
+  /** Counts of windows that are over. */
+  endedRateLimits(limit: number): Promise<number>;
+  /** Attempts to deliver webhooks, older than 30 days. */
+  oldDeliveries(limit: number): Promise<number>;
 }

@@ -63,8 +63,11 @@ export function createRunsFacade(ports: RunsPorts): RunsFacade {
     resume: (caller, runId, request, options) =>
       command(caller, runId, resumeCommands(caller, request), options),
 
-    cancel(caller, runId, { reason = null }, options) {
-      return command(caller, runId, [{ type: 'cancel', by: caller.actor, reason: reason ?? null }], options);
+    cancel(caller, runId, { reason = null, seal = false }, options) {
+      const by = caller.actor;
+      const commands: Command[] = [{ type: 'cancel', by, reason: reason ?? null }];
+      if (seal) commands.push({ type: 'update', by, reason: reason ?? null, sealed: true });
+      return command(caller, runId, commands, options);
     },
 
     retry(caller, runId, { reason = null }, options) {

@@ -7,6 +7,7 @@ import type { Caller } from './caller.ts';
 import type { StartRun } from './facade.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 import type { MissionsFacade } from './facade-missions.ts';
+import type { NewWebhook, SealedWebhook } from './facade-webhooks.ts';
 
 /** What starting a run needs from around the engine. */
 export interface StartRunPorts {
@@ -15,6 +16,7 @@ export interface StartRunPorts {
   newRunId(): string;
   /** False: what a call of the model costs is not known. True also for a model that nobody knows. */
   hasPrice(model: string): boolean;
+  newWebhookId(): string;
   /** Seals the run's secrets; the context binds them to the run. */
   seal(plaintext: string, context: string): string;
 }
@@ -31,6 +33,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
   return {
     runId,
     secrets: secrets === undefined ? null : ports.seal(JSON.stringify(secrets), runId),
+    webhooks: sealWebhooks(ports, request.webhooks ?? []),
     created: {
       organizationId: caller.organizationId,
       by: caller.actor,
@@ -75,6 +78,17 @@ async function missionOf(
   if (missionId === undefined) return null;
   const mission = await missions.get(caller, missionId);
   return mission.id === (await missions.unassignedId(caller)) ? null : mission;
+}
+
+/** Webhooks of a run under ids of their own, their secrets sealed. */
+export function sealWebhooks(
+  { newWebhookId, seal }: Pick<StartRunPorts, 'newWebhookId' | 'seal'>,
+  webhooks: readonly NewWebhook[],
+): SealedWebhook[] {
+  return webhooks.map(({ url, secret }) => {
+    const id = newWebhookId();
+    return { id, url, secret: secret === null ? null : seal(secret, id) };
+  });
 }
 
 /** The session of a caller's own key: the same UUID in every process, without a look-up. */

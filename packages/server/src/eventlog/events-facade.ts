@@ -2,12 +2,12 @@ import type { RunEvent } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { EventsFacade } from '../engine/facade.ts';
-import type { EventReads, EventSelections, Hints, RunReads } from '../engine/ports.ts';
+import type { EventCounts, EventReads, EventSelections, Hints, RunReads } from '../engine/ports.ts';
 import type { EventTail } from './tail.ts';
 
 export interface EventsPorts {
   runs: Pick<RunReads, 'byId'>;
-  events: Pick<EventReads, 'page'>;
+  events: Pick<EventReads, 'page'> & EventCounts;
   selections: EventSelections;
   tail: Pick<EventTail, 'open'>;
   hints: Pick<Hints, 'changes'>;
@@ -26,9 +26,16 @@ export function createEventsFacade({ runs, events, selections, tail, hints }: Ev
     async list(caller, runId, query) {
       await checkRun(caller, runId);
       const limit = query.limit ?? DEFAULT_LIMIT;
-      const page = await events.page(runId, { ...query, limit: limit + 1 });
+      const [page, total] = await Promise.all([
+        events.page(runId, { ...query, limit: limit + 1 }),
+        query.total === true ? events.count(runId, query.types) : undefined,
+      ]);
       const data = page.slice(0, limit);
-      return { data, nextCursor: page.length > limit ? cursorAfter(data) : null };
+      return {
+        data,
+        nextCursor: page.length > limit ? cursorAfter(data) : null,
+        ...(total === undefined ? {} : { total }),
+      };
     },
     async select(caller, query) {
       if (query.run !== undefined) await checkRun(caller, query.run);

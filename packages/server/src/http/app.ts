@@ -5,10 +5,11 @@ import helmet from '@fastify/helmet';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { EngineError } from '../engine/errors.ts';
 import type { Engine } from '../engine/facade.ts';
+import type { RateLimiter } from '../engine/ports.ts';
 import { installBodyParsers, tameContentType } from './body-parsers.ts';
 import { discardBody } from './discard-body.ts';
 import type { Face, FaceContext } from './face.ts';
-import { DEFAULT_BODY_LIMIT_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { DEFAULT_BODY_LIMIT_BYTES, REQUEST_TIMEOUT_MS, UNLIMITED } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { foldUrl } from './request-url.ts';
 import type { ServerInfo } from './server-info.ts';
@@ -23,6 +24,8 @@ export interface AppOptions {
   /** The face that is mounted at `/` too; absent: the native API under `/v1`, and the overview at `/`. */
   rootFace?: string | undefined;
   serverInfo: ServerInfo;
+  /** Absent: nothing is limited. */
+  rateLimiter?: RateLimiter | undefined;
   /** Origins that browsers may call from; `*` for every one, `[]` for none. */
   corsOrigins: readonly string[];
   isReady(): Promise<boolean | string>;
@@ -46,6 +49,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const context: FaceContext = {
     engine: options.engine,
     server: options.serverInfo,
+    rateLimiter: options.rateLimiter ?? UNLIMITED,
     draining,
     isCheckingReplies: options.isCheckingReplies ?? false,
     faces: (request) => faceUrls(options, request),
@@ -100,7 +104,7 @@ function newInstance(options: AppOptions): FastifyInstance {
 /** With another face at the root, `/v1` is that face's, and the native API stays at its own prefix. */
 function mountsOf(face: Face, root: Face | undefined): string[] {
   if (root === undefined) return [...face.prefixes];
-  const own = face.prefixes.filter((prefix) => prefix.startsWith(`/${face.name}/`));
+  const own = face.prefixes.filter((prefix) => `${prefix}/`.startsWith(`/${face.name}/`));
   return face === root ? [...own, face.rootPrefix] : own;
 }
 
@@ -112,7 +116,8 @@ async function mount(app: FastifyInstance, face: Face, prefix: string, context: 
         if (await finishBody(request)) void reply.removeHeader('connection');
         return face.sendError(error, request, reply, context);
       });
-      scope.setNotFoundHandler((request, reply) => face.notFound(request, reply, context));
+      // At `/` the application's own handler is the face's.
+      if (prefix !== '') scope.setNotFoundHandler((request, reply) => face.notFound(request, reply, context));
       await face.register(scope, context);
     },
     { prefix },

@@ -1,6 +1,8 @@
 import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Engine } from '../engine/facade.ts';
+import type { WebhookFormat } from '../engine/facade-webhooks.ts';
+import type { RateLimiter } from '../engine/ports.ts';
 import type { OpenApiDocument } from './openapi.ts';
 import type { ServerInfo } from './server-info.ts';
 
@@ -8,6 +10,7 @@ import type { ServerInfo } from './server-info.ts';
 export interface FaceContext {
   engine: Engine;
   server: ServerInfo;
+  rateLimiter: RateLimiter;
   /** Aborts when streams must end because the process stops; readers go on elsewhere. */
   draining: AbortSignal;
   /** Check every reply against its schema: in development and tests. */
@@ -35,4 +38,6 @@ export interface Face {
   notFound(request: FastifyRequest, reply: FastifyReply, context: FaceContext): unknown;
   /** Its documentation, served at `/openapi/<name>.json`. */
   openApi?(): OpenApiDocument;
+  /** How it sends events; absent: it has no webhooks. */
+  webhookFormat?: WebhookFormat;
 }

@@ -4,7 +4,7 @@ import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.t
 import type { Caller } from '../engine/caller.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
 import type { FaceContext } from './face.ts';
-import { DEFAULT_BODY_LIMIT_BYTES } from './limits.ts';
+import { DEFAULT_BODY_LIMIT_BYTES, limitRate } from './limits.ts';
 import { checkRequest, type RequestRules } from './operation-request.ts';
 import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
 import { sendStream, StreamLifetime, type StreamTimes } from './sse.ts';
@@ -48,6 +48,7 @@ function registerOperation(
     onRequest: async (request) => {
       const caller = await authenticate(binding.context.engine, request, binding.via);
       requireRole(caller, operation.role);
+      await limitRate(binding.context.rateLimiter, caller, operation.rateLimit);
       callers.set(request, caller);
     },
     handler: async (request, reply) => {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { StoredReply } from '../engine/errors.ts';
 import type { Caller, CommandOptions } from '../engine/caller.ts';
 import type { Engine } from '../engine/facade.ts';
+import type { RateLimit } from '../engine/ports.ts';
 import type { JsonReply } from './idempotency.ts';
 import type { ServerInfo } from './server-info.ts';
 import type { EventStream } from './sse.ts';
@@ -39,6 +40,8 @@ export interface Operation<P = unknown, Q = unknown, B = unknown> {
   /** Besides those that every operation may answer. */
   errors: readonly ErrorCode[];
   bodyLimitBytes?: number;
+  /** How often one key may ask, over all processes. */
+  rateLimit?: RateLimit;
   handle(request: OperationRequest<P, Q, B>): Promise<OperationReply>;
   /** How a stored reply is given again; absent: as it is. */
   replay?(stored: StoredReply, request: OperationRequest<P, Q, B>): Promise<OperationReply>;

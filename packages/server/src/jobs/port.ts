@@ -10,8 +10,8 @@ export interface JobQueue extends AsyncDisposable {
    * run and epoch) only sets its run-at anew; one that is running is not waited for. Null when there are none.
    */
   driveStatement(jobs: readonly DriveJob[]): SqlStatement | null;
-  /** The same for background jobs. */
-  addStatement(jobs: readonly NewJob[]): SqlStatement | null;
+  /** The same for background jobs. `onlyIf`: an SQL condition over `item`, the job as JSON with its `payload`. */
+  addStatement(jobs: readonly NewJob[], onlyIf?: string): SqlStatement | null;
   /** Adds jobs in a transaction of their own. */
   add(jobs: readonly NewJob[]): Promise<void>;
   /** Takes and runs jobs until it is stopped; survives every failure of the database. */

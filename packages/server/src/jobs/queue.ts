@@ -58,8 +58,8 @@ export class GraphileJobQueue implements JobQueue {
     return statementOf(jobs.map(driveSpec));
   }
 
-  addStatement(jobs: readonly NewJob[]): SqlStatement | null {
-    return statementOf(jobs.map(backgroundSpec));
+  addStatement(jobs: readonly NewJob[], onlyIf?: string): SqlStatement | null {
+    return statementOf(jobs.map(backgroundSpec), onlyIf);
   }
 
   async add(jobs: readonly NewJob[]): Promise<void> {

@@ -26,6 +26,17 @@ describe('statementOf', () => {
   });
 });
 
+describe('a statement with a condition', () => {
+  it('adds what the condition lets through, and calls nothing when that is nothing', () => {
+    const job = backgroundSpec({ task: 'note', payload: { a: 1 }, key: null, runAt: null });
+    const statement = statementOf([job], `item->'payload'->>'a' = '1'`);
+    expect(statement?.text).toMatch(
+      /where item->'payload'->>'a' = '1'\)[^]*where cardinality\(chosen\.specs\) > 0/,
+    );
+    expect(statementOf([], 'true')).toBeNull();
+  });
+});
+
 describe('readDrivePayload', () => {
   it('reads back what a drive job carries', () => {
     expect(readDrivePayload(driveSpec(JOB).payload)).toEqual({ runId: 'a', epoch: 1, attempts: 0 });

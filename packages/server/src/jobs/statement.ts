@@ -37,8 +37,16 @@ interface JobSpec {
 const ADD = `select from graphile_worker.add_jobs(
   array(select json_populate_recordset(null::graphile_worker.job_spec, $1::json)), false)`;
 
+// Where none is left, nothing is called: the call itself notifies, which would make all commits wait for one another.
+function addWhere(condition: string): string {
+  return `select graphile_worker.add_jobs(chosen.specs, false) from (
+    select array(select json_populate_record(null::graphile_worker.job_spec, item)
+      from json_array_elements($1::json) as item where ${condition}) as specs) as chosen
+    where cardinality(chosen.specs) > 0`;
+}
+
 /** Jobs with the same key in one call would make the insert fail, so the last of them stands for all. */
-export function statementOf(specs: readonly JobSpec[]): SqlStatement | null {
+export function statementOf(specs: readonly JobSpec[], onlyIf?: string): SqlStatement | null {
   if (specs.length === 0) return null;
   const byKey = new Map<string, JobSpec>();
   const all: JobSpec[] = [];
@@ -46,7 +54,10 @@ export function statementOf(specs: readonly JobSpec[]): SqlStatement | null {
     if (spec.job_key === null) all.push(spec);
     else byKey.set(spec.job_key, spec);
   }
-  return { text: ADD, values: [JSON.stringify([...all, ...byKey.values()])] };
+  return {
+    text: onlyIf === undefined ? ADD : addWhere(onlyIf),
+    values: [JSON.stringify([...all, ...byKey.values()])],
+  };
 }
 
 export function driveSpec(job: DriveJob): JobSpec {

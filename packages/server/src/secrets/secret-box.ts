@@ -62,6 +62,11 @@ export function createSecretBox(key: Buffer): SecretBox {
   return { seal, open };
 }
 
+/** A run's secrets, which were sealed as JSON for the run. Throws `SecretBoxError`. */
+export function openRunSecrets(box: SecretBox, sealed: string, runId: string): Record<string, string> {
+  return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
+}
+
 function associatedData(context: string): Buffer {
   return Buffer.from(PREFIX + context, 'utf8');
 }

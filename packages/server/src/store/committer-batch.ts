@@ -22,9 +22,10 @@ import { projectHolds } from './committer-holds.ts';
 import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
 import { projectUsage } from './committer-usage.ts';
 import { emptyWrites, placeEvent, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
-import { noteBlobs, projectEvents, type Working } from './committer-projection.ts';
+import { noteAnnounced, noteBlobs, projectEvents, type Working } from './committer-projection.ts';
 import { newRecord } from './new-record.ts';
 import { runFromRow, type RunRecordRow } from './run-row.ts';
+import { rowsOf } from './webhooks.ts';
 
 export type Outcome =
   | { kind: 'done'; result: CommitResult }
@@ -187,6 +188,7 @@ class Batch {
     this.#writes.created.push({ run, number, state, dispatch, at: this.#now });
     if (job !== null) this.#writes.jobs.push({ runId: run.runId, epoch, attempts, runAt: job.runAt });
     noteBlobs(this.#writes, organizationId, placed);
+    this.#writes.webhooks.push(...rowsOf(organizationId, run.created.origin, run.runId, run.webhooks ?? []));
     this.#leave(state.runId, [reportToParent(asCreated, state, events)]);
     this.#runs.set(run.runId, {
       organizationId,
@@ -241,6 +243,7 @@ class Batch {
     this.#writes.events.push(...placed);
     projectEvents(this.#writes, run, placed);
     noteBlobs(this.#writes, run.organizationId, placed);
+    noteAnnounced(this.#writes, run.organizationId, placed);
     for (const child of children) {
       this.#add(child);
       this.children.push(child);

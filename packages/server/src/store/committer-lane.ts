@@ -7,7 +7,7 @@ import type { RunEvent } from '@fermata/protocol';
 import { decideBatch, type DecidedBatch } from './committer-batch.ts';
 import { outcomeOf } from './committer-outcome.ts';
 import { lockKeys, needsOf, readFacts } from './committer-reads.ts';
-import { writeBatch, type AddDriveJobs, type BatchWrites } from './committer-writes.ts';
+import { writeBatch, type AddDriveJobs, type AnnounceEvents, type BatchWrites } from './committer-writes.ts';
 import type { UsageWrites } from './committer-usage.ts';
 import type { DatabaseTarget } from './database-target.ts';
 import { presentOutbox } from './outbox.ts';
@@ -21,6 +21,7 @@ export interface LaneOptions {
   addJobs: AddDriveJobs;
   /** Whose rows of `usage` this lane adds to. */
   committerId: string;
+  announce: AnnounceEvents;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
   reachedToday(organizationId: number): readonly ReachedDailyLimit[];
@@ -213,7 +214,8 @@ export class CommitLane {
 
   async #write(sql: Sql, { writes }: DecidedBatch, xid: string): Promise<void> {
     try {
-      const tag = await writeBatch(sql, writes, this.#options.addJobs, this.#options.committerId);
+      const { addJobs, announce, committerId } = this.#options;
+      const tag = await writeBatch(sql, writes, { addJobs, announce, committerId });
       if (tag !== 'COMMIT') throw new Error(`COMMIT answered ${tag}`);
     } catch (error) {
       if (!isConnectionError(error)) throw error;

@@ -1,6 +1,7 @@
 import { isTerminal, type RunEvent, type Wait } from '@fermata/protocol';
 import type { EarlyAnswer } from '../engine/commands.ts';
 import type { Dispatch } from '../engine/dispatch.ts';
+import { WEBHOOK_EVENTS } from '../engine/facade-webhooks.ts';
 import { withPlanEvent, type Plan } from '../engine/plan.ts';
 import { recordPatch } from '../engine/record.ts';
 import type { RunState } from '../engine/state.ts';
@@ -170,6 +171,24 @@ function noteKey(
   run.known.set(`${kind}:${key}`, seq);
   writes.keys.push({ runId: run.state.runId, kind, key, seq });
 }
+
+/** Waits that the server resolves by itself concern nobody outside. */
+const OWN_WAITS: ReadonlySet<string> = new Set(['timer', 'run']);
+
+/** Notes the events that webhooks may want. */
+export function noteAnnounced(
+  writes: BatchWrites,
+  organizationId: number,
+  placed: readonly PlacedEvent[],
+): void {
+  for (const { event } of placed) {
+    const { runId, seq, type } = event;
+    if (!ANNOUNCED.has(type) || (event.type === 'wait.opened' && OWN_WAITS.has(event.data.kind))) continue;
+    writes.announced.push({ organizationId, runId, seq, type });
+  }
+}
+
+const ANNOUNCED: ReadonlySet<string> = new Set(WEBHOOK_EVENTS);
 
 export function noteBlobs(writes: BatchWrites, organizationId: number, placed: readonly PlacedEvent[]): void {
   for (const { event, json } of placed) {

@@ -19,6 +19,7 @@ import { newRecord } from './new-record.ts';
 import { deleteOutbox, insertOutbox, type OutboxWrite } from './outbox.ts';
 import type { Fragment, Sql } from './sql.ts';
 import type { FixedWaitBody } from './waits.ts';
+import { insertRunWebhooks, type RunWebhookRow } from './webhooks.ts';
 
 export interface PlacedEvent {
   event: RunEvent;
@@ -75,6 +76,17 @@ export interface BatchWrites {
   delivered: number[];
   holds: HoldsWrite[];
   usage: UsageWrites;
+  /** Of runs that are created. */
+  webhooks: RunWebhookRow[];
+  /** Events that webhooks may want. */
+  announced: AnnouncedEvent[];
+}
+
+export interface AnnouncedEvent {
+  organizationId: number;
+  runId: string;
+  seq: number;
+  type: string;
 }
 
 /** The event with its JSON text; one that is too large refuses its request, not the batch. */
@@ -105,11 +117,21 @@ export function emptyWrites(): BatchWrites {
     delivered: [],
     holds: [],
     usage: new Map(),
+    webhooks: [],
+    announced: [],
   };
 }
 
 /** Adds `drive` jobs to the same transaction; given by `jobs/`. */
 export type AddDriveJobs = (jobs: BatchWrites['jobs']) => { text: string; values: [string] } | null;
+/** Adds a job for each event that a webhook wants; given by `jobs/`. */
+export type AnnounceEvents = (events: readonly AnnouncedEvent[]) => { text: string; values: [string] } | null;
+
+export interface BatchPorts {
+  addJobs: AddDriveJobs;
+  announce: AnnounceEvents;
+  committerId: string;
+}
 
 /**
  * Round trip two: everything set-based, and COMMIT. Resolves with the command tag of the COMMIT: a COMMIT that was
@@ -118,8 +140,7 @@ export type AddDriveJobs = (jobs: BatchWrites['jobs']) => { text: string; values
 export async function writeBatch(
   sql: Sql,
   writes: BatchWrites,
-  addJobs: AddDriveJobs,
-  committerId: string,
+  { addJobs, announce, committerId }: BatchPorts,
 ): Promise<string> {
   const statements: PromiseLike<unknown>[] = [];
   if (writes.created.length > 0) statements.push(...insertRuns(sql, writes.created));
@@ -142,6 +163,10 @@ export async function writeBatch(
   if (writes.usage.size > 0) statements.push(writeUsage(sql, writes.usage, committerId));
   const jobs = addJobs(writes.jobs);
   if (jobs !== null) statements.push(sql.unsafe(jobs.text, jobs.values, { prepare: true }));
+  if (writes.webhooks.length > 0) statements.push(insertRunWebhooks(sql, writes.webhooks));
+  // After the webhooks of new runs: it looks for them.
+  const announced = announce(writes.announced);
+  if (announced !== null) statements.push(sql.unsafe(announced.text, announced.values, { prepare: true }));
   const commit = sql`commit`;
   const results = await allSettledOrThrow([...statements, commit]);
   const last = results.at(-1) as { command?: string } | undefined;

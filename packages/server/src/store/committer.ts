@@ -5,13 +5,15 @@ import { EngineError } from '../engine/errors.ts';
 import type { ReachedDailyLimit } from '../engine/commands.ts';
 import type { UsageWrites } from './committer-usage.ts';
 import { CommitLane, type LaneOptions } from './committer-lane.ts';
-import type { AddDriveJobs } from './committer-writes.ts';
+import type { AddDriveJobs, AnnounceEvents } from './committer-writes.ts';
 import type { DatabaseTarget } from './database-target.ts';
 
 export interface CommitterOptions {
   target: DatabaseTarget;
   listener: CommitListener;
   addJobs: AddDriveJobs;
+  /** Absent: there are no webhooks. */
+  announce?: AnnounceEvents;
   newId(prefix: string): string;
   organizationConcurrency: number | null;
   /** Absent: organizations have no limits. */
@@ -56,6 +58,7 @@ export class Committer implements CommitPort, AsyncDisposable {
       target: options.target,
       listener: options.listener,
       addJobs: options.addJobs,
+      announce: options.announce ?? (() => null),
       newId: options.newId,
       organizationConcurrency: options.organizationConcurrency,
       reachedToday: (organizationId) => options.usage?.reached(organizationId) ?? [],

@@ -1,5 +1,5 @@
 import type { EventType, RunEvent } from '@fermata/protocol';
-import type { EventPageQuery, EventReads } from '../engine/ports.ts';
+import type { EventCounts, EventPageQuery, EventReads } from '../engine/ports.ts';
 import { createBatchedRead } from './batched-read.ts';
 import { isUuid } from './condition.ts';
 import type { Pool } from './pool.ts';
@@ -16,7 +16,7 @@ export interface EventRow {
 // A page of the largest events would be 256 MB: what a reader takes in one go is bounded by size too.
 const PAGE_BYTES = 1_048_576;
 
-export function createEventReads(pool: Pool): EventReads {
+export function createEventReads(pool: Pool): EventReads & EventCounts {
   const forFold = createBatchedRead(
     (keys: readonly FoldKey[]) => pool.read((sql) => readFoldPages(sql, keys)),
     200,
@@ -29,6 +29,14 @@ export function createEventReads(pool: Pool): EventReads {
         return isUuid(runId) ? forFold({ runId, after }) : Promise.resolve([]);
       }
       return pool.read((sql) => readPage(sql, runId, query));
+    },
+    async count(runId, types) {
+      if (!isUuid(runId)) return 0;
+      const [row] = await pool.read(
+        (sql) => sql<{ count: number }[]>`select count(*) as count from events
+          where run_id = ${runId} ${types === undefined ? sql`` : sql`and type = any(${[...types]})`}`,
+      );
+      return row?.count ?? 0;
     },
     readFrom: (runId, after, limit) => pool.read((sql) => readFrom(sql, runId, after, limit)),
     async head(runId) {
@@ -86,7 +94,7 @@ async function readFoldPages(sql: Sql, keys: readonly FoldKey[]): Promise<RunEve
 
 async function readPage(sql: Sql, runId: string, query: EventPageQuery): Promise<RunEvent[]> {
   if (!isUuid(runId)) return [];
-  const { after, before, types, without, limit } = query;
+  const { after, before, types, without, limit, offset = 0 } = query;
   const rows = await sql<EventRow[]>`select seq, type, at, v, data from events
     where run_id = ${runId}
       ${after === undefined ? sql`` : sql`and seq > ${after}`}
@@ -94,7 +102,7 @@ async function readPage(sql: Sql, runId: string, query: EventPageQuery): Promise
       ${types === undefined ? sql`` : sql`and type = any(${[...types]})`}
       ${without === undefined ? sql`` : sql`and type <> all(${[...without]})`}
     order by seq ${query.order === 'desc' ? sql`desc` : sql`asc`}
-    limit ${limit}`;
+    limit ${limit} offset ${offset}`;
   return rows.map((row) => eventFromRow(runId, row));
 }
 

@@ -51,5 +51,24 @@ export function createRetention(pool: Pool): Retention {
       );
       return deleted.count;
     },
+    async endedRateLimits(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from rate_limits where key in (
+          select key from rate_limits where expire < ${Date.now() - CLOCK_SKEW_MS} order by expire limit ${limit}
+          for update skip locked)`,
+      );
+      return deleted.count;
+    },
+    async oldDeliveries(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from webhook_deliveries where id in (
+          select id from webhook_deliveries where started_at < now() - interval '30 days'
+          order by started_at limit ${limit} for update skip locked)`,
+      );
+      return deleted.count;
+    },
   };
 }
+
+/** Processes count by their own clocks. */
+const CLOCK_SKEW_MS = 60_000;

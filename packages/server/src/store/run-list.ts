@@ -143,6 +143,7 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
   const wide: Fragment[] = [];
   const add = (condition: Fragment): void => void wide.push(condition);
   if (kind !== undefined) add(sql`r.kind = any(${kind})`);
+  if (query.withoutKind !== undefined) add(sql`r.kind <> all(${query.withoutKind})`);
   if (agent !== undefined) add(sql`r.agent_id = any(${agent})`);
   if (flow !== undefined) add(sql`r.flow_id = any(${flow})`);
   if (origin !== undefined) add(sql`r.origin = any(${origin})`);

@@ -14,7 +14,7 @@ import type { Caller } from '../../engine/caller.ts';
 import type { Engine } from '../../engine/facade.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath } from '../../http/request-validation.ts';
-import { decodeDataUri, MAX_BLOB_BYTES } from './data-uri.ts';
+import { decodeDataUri, MAX_BLOB_BYTES } from '../data-uri.ts';
 
 /** Room for what the engine adds to an event. */
 const EVENT_MARGIN_BYTES = 8192;

@@ -214,6 +214,7 @@ export function fakeEngine(): FakeEngine {
     usage: unfaked({}),
     missions: unfaked({}),
     plans: unfaked({}),
+    webhooks: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }

@@ -61,7 +61,8 @@ export const startRun = defineOperation({
 });
 
 async function startOf({ engine, caller, body, traceparent }: Request): Promise<StartRun> {
-  const { agent, flow, input, secrets, ...rest } = body;
+  const { agent, flow, input, secrets, webhooks, ...rest } = body;
+  if (webhooks !== undefined) throw new EngineError('not_supported', 'Webhooks are not supported yet.');
   if (typeof flow === 'string') throw new EngineError('not_supported', 'Saved flows are not supported yet.');
   const inline = typeof agent === 'string' ? undefined : agent;
   if (inline !== undefined) checkAgent(inline, 'body.agent');
