@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import type { RunAgent } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
@@ -22,6 +21,7 @@ import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
 import { createRehearsals } from './driver/rehearsals.ts';
 import type { SegmentClock, SegmentDeps } from './driver/segment-ports.ts';
+import { ScheduleLoop } from './driver/schedule-loop.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Loop } from './driver/sweep-loop.ts';
 import { Sweep } from './driver/sweep.ts';
@@ -35,6 +35,7 @@ import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
 import { createWaitsFacade } from './engine/wait-commands.ts';
 import { createEventsFacade } from './eventlog/events-facade.ts';
+import { createSessionBegin } from './eventlog/session-history.ts';
 import { EventTail } from './eventlog/tail.ts';
 import { createTranscriptPages } from './eventlog/transcript-pages.ts';
 import { createApp } from './http/app.ts';
@@ -44,7 +45,8 @@ import { GraphileJobQueue } from './jobs/queue.ts';
 import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createGuardedFetch } from './outgoing/guarded-fetch.ts';
-import { createSecretBox, type SecretBox } from './secrets/secret-box.ts';
+import { secretsOf } from './secrets/run-secrets.ts';
+import { createSecretBox } from './secrets/secret-box.ts';
 import { createAgents } from './store/agents.ts';
 import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
@@ -68,6 +70,9 @@ import { readiness } from './store/readiness.ts';
 import { createRecords } from './store/records.ts';
 import { createRetention } from './store/retention.ts';
 import { createRunReads } from './store/runs.ts';
+import { createScheduleFires } from './store/schedule-fires.ts';
+import { createSchedules } from './store/schedules.ts';
+import { createSessions } from './store/sessions.ts';
 import { createSnapshotStore } from './store/snapshots.ts';
 import { createSweepReads } from './store/sweep-reads.ts';
 import { createUsage } from './store/usage.ts';
@@ -263,6 +268,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     reads: runs,
     events,
     agents,
+    sessions: createSessionBegin(createSessions(pool), reads),
     missions,
     newRunId: () => v7(),
     hasPrice(name) {
@@ -300,7 +306,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     jobs: createJobs(pool, (jobId) => queue.addStatement([bulkWork(jobId)])),
     inbox: createInbox(pool),
     usage: createUsage(pool),
+    sessions: createSessions(pool),
+    schedules: createSchedules(pool, commitTime),
   };
+  const schedules = createScheduleFires(pool, commitTime);
+  const scheduleLoop = new ScheduleLoop({ schedules, runs: engine.runs, agents, logger });
 
   const stopBulk = new AbortController();
   const bulk = createBulkTask({
@@ -351,7 +361,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
       committer,
       reads: sweepReads,
-      loops: [watch, sweep, adoption, budgetLoop].filter((loop) => loop !== null),
+      loops: [watch, sweep, adoption, budgetLoop, scheduleLoop].filter((loop) => loop !== null),
       presence,
       endStreams: async () => {
         draining.abort();
@@ -386,13 +396,4 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function newIdOf(prefix: string): string {
   return prefix + v7().replaceAll('-', '');
-}
-
-function secretsOf(box: SecretBox, sealed: string, runId: string): Record<string, string> {
-  return JSON.parse(box.open(sealed, runId)) as Record<string, string>;
-}
-
-/** The folder of the migrations, beside the program. */
-export function migrationsFolder(programFolder: string): string {
-  return resolve(programFolder, '..', 'migrations');
 }

@@ -53,7 +53,10 @@ export interface Config {
     /** JSON, or a file of it. */
     prices: string | null;
   };
-  faces: { telnyx: { validationStatus: 400 | 422; sendsNulls: boolean } };
+  faces: {
+    telnyx: { validationStatus: 400 | 422; sendsNulls: boolean };
+    shannon: { tiers: Record<string, string> };
+  };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
   running: {
@@ -190,6 +193,8 @@ function groupVariables(env: z.output<typeof variables>): Config {
         validationStatus: env.FERMATA_TELNYX_VALIDATION_STATUS,
         sendsNulls: env.FERMATA_TELNYX_NULLS,
       },
+      // Shannon's tiers are names of models as any other.
+      shannon: { tiers: env.FERMATA_MODEL_ALIASES },
     },
     agents: {
       default: agent,

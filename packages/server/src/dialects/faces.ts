@@ -1,8 +1,9 @@
 import type { Face } from '../http/face.ts';
 import { nativeFace } from './native/native-face.ts';
+import { shannonFace, type ShannonSettings } from './shannon/shannon-face.ts';
 import { telnyxFace, type TelnyxSettings } from './telnyx/telnyx-face.ts';
 
 /** Every API that the server speaks. */
-export function createFaces(settings: { telnyx: TelnyxSettings }): Face[] {
-  return [nativeFace(), telnyxFace(settings.telnyx)];
+export function createFaces(settings: { telnyx: TelnyxSettings; shannon: ShannonSettings }): Face[] {
+  return [nativeFace(), telnyxFace(settings.telnyx), shannonFace(settings.shannon)];
 }

@@ -6,8 +6,6 @@ import type {
   JsonObject,
   Limits,
   MessageRole,
-  OnLimit,
-  OnProviderFailure,
   Part,
   PlanStep,
   Preview,
@@ -23,6 +21,8 @@ import type {
   WaitState,
 } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
+import type { StartRun } from './start-request.ts';
+import type { SchedulesFacade, SessionsFacade } from './facade-sessions.ts';
 import type {
   BlobsFacade,
   AgentsFacade,
@@ -54,6 +54,8 @@ export interface Engine {
   readonly usage: UsageFacade;
   readonly missions: MissionsFacade;
   readonly plans: PlansFacade;
+  readonly sessions: SessionsFacade;
+  readonly schedules: SchedulesFacade;
 }
 
 export interface Changed {
@@ -61,31 +63,7 @@ export interface Changed {
   changed: boolean;
 }
 
-export interface StartRun {
-  agentId?: string | undefined;
-  agent?: AgentFields | undefined;
-  flow?: JsonObject | undefined;
-  model?: string | undefined;
-  script?: AgentFields['script'] | undefined;
-  tools?: AgentFields['tools'] | undefined;
-  input?: Json | undefined;
-  mode?: RunMode | undefined;
-  kind?: string | undefined;
-  sessionId?: string | undefined;
-  sessionKey?: string | undefined;
-  missionId?: string | undefined;
-  onLimit?: OnLimit | undefined;
-  onProviderFailure?: OnProviderFailure | undefined;
-  limits?: Limits | undefined;
-  secrets?: Record<string, string> | undefined;
-  webhooks?: Json | undefined;
-  metadata?: JsonObject | undefined;
-  title?: string | undefined;
-  key?: string | undefined;
-  startAt?: string | undefined;
-  face?: JsonObject | undefined;
-  traceparent?: string | undefined;
-}
+export type { StartRun };
 
 export interface SendMessage {
   parts: Part[];
@@ -147,6 +125,8 @@ export interface RunQuery extends PageQuery {
   parent?: string | undefined;
   hold?: string[] | undefined;
   errorCode?: string[] | undefined;
+  /** Runs with none of these. */
+  notErrorCode?: string[] | undefined;
   createdBy?: string[] | undefined;
   key?: string | undefined;
   metadata?: Record<string, string> | undefined;

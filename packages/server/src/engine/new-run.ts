@@ -6,6 +6,8 @@ export interface NewRun {
   created: Omit<EventData<'run.created'>, 'number'>;
   /** Sealed box, or null. */
   secrets: string | null;
+  /** Texts of the session's earlier runs, logged behind `run.created`. */
+  history?: EventData<'message.received'>[];
   /** Copied log of a fork: the run is born with it, after its own `run.created`. */
   copied?: { fromRunId: string; throughSeq: number };
 }

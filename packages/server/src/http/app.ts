@@ -13,6 +13,7 @@ import { sendProblem } from './problem.ts';
 import { foldUrl } from './request-url.ts';
 import type { ServerInfo } from './server-info.ts';
 import { registerServiceRoutes } from './service-routes.ts';
+import { registerWebSockets } from './web-sockets.ts';
 
 /** No URL is longer than what Node takes as a request line, so the router never refuses a parameter. */
 const MAX_URL_LENGTH = 16_384;
@@ -57,6 +58,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(helmet, HELMET_OPTIONS);
   await app.register(cors, corsOptions(options.corsOrigins));
   installBodyParsers(app);
+  await registerWebSockets(app);
   const root = options.faces.find((face) => face.name === options.rootFace && face.name !== 'native');
   app.setErrorHandler(async (error, request, reply) => {
     await finishBody(request);
@@ -100,7 +102,7 @@ function newInstance(options: AppOptions): FastifyInstance {
 /** With another face at the root, `/v1` is that face's, and the native API stays at its own prefix. */
 function mountsOf(face: Face, root: Face | undefined): string[] {
   if (root === undefined) return [...face.prefixes];
-  const own = face.prefixes.filter((prefix) => prefix.startsWith(`/${face.name}/`));
+  const own = face.prefixes.filter((prefix) => `${prefix}/`.startsWith(`/${face.name}/`));
   return face === root ? [...own, face.rootPrefix] : own;
 }
 

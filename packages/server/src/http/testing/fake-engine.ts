@@ -214,6 +214,8 @@ export function fakeEngine(): FakeEngine {
     usage: unfaked({}),
     missions: unfaked({}),
     plans: unfaked({}),
+    sessions: unfaked({}),
+    schedules: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }
