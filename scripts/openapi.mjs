@@ -24,6 +24,11 @@ const DOCUMENTS = [
     module: 'packages/server/src/dialects/codegen/codegen-face.ts',
     build: 'codegenOpenApi',
   },
+  {
+    name: 'shannon',
+    module: 'packages/server/src/dialects/shannon/shannon-face.ts',
+    build: 'shannonOpenApi',
+  },
 ];
 
 /** Imported from within the server's package, whose dependencies may have other versions than the root's. */

@@ -301,6 +301,41 @@ create table runs (
   constraint runs_number_key UNIQUE (number)
 );
 
+create table schedule_fires (
+  schedule_id uuid not null,
+  fire_at timestamp with time zone not null,
+  fired_at timestamp with time zone not null,
+  run_id uuid,
+  error text,
+  constraint schedule_fires_pkey PRIMARY KEY (schedule_id, fire_at),
+  constraint schedule_fires_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES public.schedules(id)
+);
+
+create table schedules (
+  id uuid not null,
+  number bigint generated always as identity not null,
+  organization_id integer not null,
+  origin text not null,
+  name text not null,
+  description text not null,
+  cron text not null,
+  timezone text not null,
+  missed text not null,
+  run json not null,
+  metadata jsonb not null,
+  face json,
+  created_by jsonb not null,
+  paused json,
+  last_fire_at timestamp with time zone,
+  next_fire_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint schedules_pkey PRIMARY KEY (id),
+  constraint schedules_missed_check CHECK ((missed = ANY (ARRAY['skip'::text, 'once'::text, 'all'::text]))),
+  constraint schedules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id)
+);
+
 create table schema_breaking (
   name text not null,
   constraint schema_breaking_pkey PRIMARY KEY (name)
@@ -311,6 +346,22 @@ create table schema_migrations (
   name character varying(255) not null,
   run_on timestamp without time zone not null,
   constraint schema_migrations_pkey PRIMARY KEY (id)
+);
+
+create table sessions (
+  organization_id integer not null,
+  id uuid not null,
+  number bigint generated always as identity not null,
+  key text,
+  title text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_by jsonb not null,
+  begun_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint sessions_pkey PRIMARY KEY (organization_id, id),
+  constraint sessions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id)
 );
 
 create table snapshots (
@@ -452,6 +503,16 @@ CREATE INDEX runs_by_parent ON public.runs USING btree (parent_id, number DESC) 
 CREATE INDEX runs_by_session ON public.runs USING btree (session_id, number DESC) WHERE (session_id IS NOT NULL);
 
 CREATE INDEX runs_without_mission ON public.runs USING btree (organization_id, number DESC) WHERE (mission_id IS NULL);
+
+CREATE INDEX schedule_fires_to_start ON public.schedule_fires USING btree (fired_at) WHERE ((run_id IS NULL) AND (error IS NULL));
+
+CREATE INDEX schedules_due ON public.schedules USING btree (next_fire_at) WHERE (next_fire_at IS NOT NULL);
+
+CREATE INDEX schedules_in_order ON public.schedules USING btree (organization_id, number DESC) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX sessions_by_key ON public.sessions USING btree (organization_id, key) WHERE (key IS NOT NULL);
+
+CREATE INDEX sessions_in_order ON public.sessions USING btree (organization_id, number DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX waits_by_age ON public.waits USING btree (organization_id, kind, opened_at, id) WHERE (state = 'open'::text);
 

@@ -68,7 +68,14 @@ export const httpToolSchema = z
   .describe('The request of an http tool');
 export type HttpTool = z.infer<typeof httpToolSchema>;
 
-export const BUILTIN_TOOLS = ['ask_user', 'sleep_until', 'delegate', 'create_plan', 'update_step'] as const;
+export const BUILTIN_TOOLS = [
+  'ask_user',
+  'sleep_until',
+  'delegate',
+  'create_plan',
+  'update_step',
+  'propose_plan',
+] as const;
 
 export const toolSchema = z
   .strictObject({

@@ -12,7 +12,7 @@ import { createLogger } from './observe/log.ts';
 import { EmbeddedPostgresError } from './postgres/embedded-postgres-error.ts';
 import { EmbeddedPostgres } from './postgres/embedded.ts';
 import { removeServerPid, writeServerPid } from './postgres/server-pid-file.ts';
-import { migrationsFolder, startServer, VERSION } from './server.ts';
+import { startServer, VERSION } from './server.ts';
 import type { DatabaseTarget } from './store/database-target.ts';
 import { chooseSessionTarget, DatabaseError } from './store/inspect-database.ts';
 import { migrateDatabase, MigrationError } from './store/migrate.ts';
@@ -37,7 +37,8 @@ async function main(): Promise<void> {
   await using _database = database;
   const { applied } = await migrateDatabase({
     target: database.target,
-    folder: migrationsFolder(dirname(fileURLToPath(import.meta.url))),
+    // Beside the program.
+    folder: join(dirname(fileURLToPath(import.meta.url)), '..', 'migrations'),
     migrateQueue: (connectionString) => migrateJobQueue(connectionString, logger),
     onWaiting: () => say('Waiting for another process that migrates the database …'),
   });

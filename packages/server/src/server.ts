@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import type { RunAgent } from '@fermata/protocol';
 import { v7 } from 'uuid';
 import { createModels } from './agent/models/models.ts';
@@ -22,6 +21,7 @@ import { Presence } from './driver/presence.ts';
 import { OutboxDelivery } from './driver/outbox-delivery.ts';
 import { createRehearsals } from './driver/rehearsals.ts';
 import type { SegmentClock, SegmentDeps } from './driver/segment-ports.ts';
+import { ScheduleLoop } from './driver/schedule-loop.ts';
 import { createSegmentRunner } from './driver/segment.ts';
 import { Loop } from './driver/sweep-loop.ts';
 import { Sweep } from './driver/sweep.ts';
@@ -36,11 +36,12 @@ import { createPreviewsFacade } from './engine/preview.ts';
 import { createRunsFacade } from './engine/run-commands.ts';
 import { createWaitsFacade } from './engine/wait-commands.ts';
 import { createEventsFacade } from './eventlog/events-facade.ts';
+import { createSessionBegin } from './eventlog/session-history.ts';
 import { EventTail } from './eventlog/tail.ts';
 import { createTranscriptPages } from './eventlog/transcript-pages.ts';
 import { createApp } from './http/app.ts';
 import { watchConnections } from './http/end-connections.ts';
-import { BULK_TASK, bulkWork, createBulkTask } from './jobs/bulk-task.ts';
+import { BULK_TASK, createBulkTask } from './jobs/bulk-task.ts';
 import { GraphileJobQueue } from './jobs/queue.ts';
 import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -58,22 +59,21 @@ import { createPresence } from './store/executors.ts';
 import { createForkCopies } from './store/fork-copies.ts';
 import { HintHub } from './store/hints.ts';
 import { createIdentity } from './store/identity.ts';
-import { createInbox } from './store/inbox.ts';
 import { createJobWork } from './store/job-work.ts';
-import { createJobs } from './store/jobs.ts';
 import { createMissionFacades } from './store/mission-facades.ts';
 import { createMissions } from './store/missions.ts';
 import { Pool } from './store/pool.ts';
 import { createRateLimiter } from './store/rate-limits.ts';
 import { createReceipts } from './store/receipts.ts';
 import { readiness } from './store/readiness.ts';
-import { createRecords } from './store/records.ts';
 import { createRetention } from './store/retention.ts';
 import { createRunReads } from './store/runs.ts';
+import { createScheduleFires } from './store/schedule-fires.ts';
+import { createSessions } from './store/sessions.ts';
 import { createSnapshotStore } from './store/snapshots.ts';
 import { createSweepReads } from './store/sweep-reads.ts';
-import { createUsage } from './store/usage.ts';
 import { createWaitReads } from './store/waits.ts';
+import { wireStoredFacades } from './wiring/stored-facades.ts';
 import { announceOn, wireWebhooks } from './wiring/webhooks.ts';
 
 export const VERSION = '0.1.0';
@@ -270,6 +270,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     reads: runs,
     events,
     agents,
+    sessions: createSessionBegin(createSessions(pool), reads),
     missions,
     newRunId: () => v7(),
     hasPrice(name) {
@@ -303,13 +304,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     blobs: createBlobs(blobs),
     agents,
     identity,
-    records: createRecords(pool),
     receipts: await createReceipts(pool, events, options.receiptKey),
-    jobs: createJobs(pool, (jobId) => queue.addStatement([bulkWork(jobId)])),
-    inbox: createInbox(pool),
-    usage: createUsage(pool),
     webhooks: webhooks.facade,
+    ...wireStoredFacades(pool, queue, commitTime),
   };
+  const schedules = createScheduleFires(pool, commitTime);
+  const scheduleLoop = new ScheduleLoop({ schedules, runs: engine.runs, agents, logger });
 
   const stopBulk = new AbortController();
   const bulk = createBulkTask({
@@ -361,7 +361,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
       committer,
       reads: sweepReads,
-      loops: [watch, sweep, adoption, budgetLoop].filter((loop) => loop !== null),
+      loops: [watch, sweep, adoption, budgetLoop, scheduleLoop].filter((loop) => loop !== null),
       presence,
       endStreams: async () => {
         draining.abort();
@@ -392,9 +392,4 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };
-}
-
-/** The folder of the migrations, beside the program. */
-export function migrationsFolder(programFolder: string): string {
-  return resolve(programFolder, '..', 'migrations');
 }

@@ -46,6 +46,15 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'mission.unknown': 'a run of a mission that is not there is refused',
     'mission.unassigned': 'runs without a mission stand under one that cannot be changed or deleted',
   }),
+  ...from('design: sessions and schedules', {
+    'sessions.history':
+      'a run begins with the texts of its session, kept in its log; a deleted session begins anew',
+    'sessions.last-twenty': 'at most the last 20 texts are taken over, and none by external runs',
+    'sessions.crud': 'sessions are created, found, listed with their runs and usage, changed and deleted',
+    'schedules.crud': 'schedules are created, listed, changed, paused, resumed and deleted',
+    'schedules.refusals': 'what cannot be a schedule is refused with the place of the fault',
+    'schedules.fire': 'a schedule that is due starts one run, named by schedule and time',
+  }),
   ...from('native API: waits', {
     'wait.get': 'getWait shows the exact arguments, their digest and the schema of the answer',
     'wait.answer-approval': 'an approval takes decision and digest',

@@ -6,11 +6,23 @@ import type { World } from '../../world/server.ts';
 /** One of everything that a path of the API can name, in the first organization. */
 export type SampleIds = Readonly<
   Record<
-    'runId' | 'waitId' | 'callId' | 'agentId' | 'missionId' | 'principalId' | 'keyId' | 'digest' | 'jobId',
+    | 'runId'
+    | 'waitId'
+    | 'callId'
+    | 'missionId'
+    | 'jobId'
+    | 'agentId'
+    | 'principalId'
+    | 'keyId'
+    | 'sessionId'
+    | 'scheduleId'
+    | 'digest',
     string
   >
 >;
 
+// Far enough away for every test.
+const SCHEDULE = { name: 'sample', cron: '0 0 29 2 *', run: { input: 'x' } };
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 
 /** A run that waits for an approval, and whose log holds an image. */
@@ -43,6 +55,8 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     principalId: principal.id,
   });
   const job = await api.call<{ id: string }>('POST', '/v1/jobs', { action: 'retry', ids: [runId] });
+  const session = await api.call<{ id: string }>('POST', '/v1/sessions', { title: 'sample' });
+  const schedule = await api.call<{ id: string }>('POST', '/v1/schedules', SCHEDULE);
   const digest = /blob:(sha256-[0-9a-f]{64})/.exec(JSON.stringify(await api.events(runId)))?.[1] ?? '';
   return {
     runId,
@@ -52,6 +66,8 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     missionId: mission.id,
     principalId: principal.id,
     keyId: key.id,
+    sessionId: session.id,
+    scheduleId: schedule.id,
     digest,
     jobId: job.id,
   };
@@ -82,4 +98,8 @@ export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },
   updatePrincipal: { name: 'Grace' },
   createKey: { name: 'a key', role: 'viewer' },
+  createSession: { title: 'a session' },
+  updateSession: { title: 'another title' },
+  createSchedule: SCHEDULE,
+  updateSchedule: { status: 'paused' },
 };

@@ -58,6 +58,7 @@ export interface Config {
   faces: {
     telnyx: { validationStatus: 400 | 422; sendsNulls: boolean };
     codegen: { hasRateLimits: boolean };
+    shannon: { tiers: Record<string, string> };
   };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
@@ -197,6 +198,8 @@ function groupVariables(env: z.output<typeof variables>): Config {
         sendsNulls: env.FERMATA_TELNYX_NULLS,
       },
       codegen: { hasRateLimits: env.FERMATA_CODEGEN_RATE_LIMITS === 'documented' },
+      // Shannon's tiers are names of models as any other.
+      shannon: { tiers: env.FERMATA_MODEL_ALIASES },
     },
     agents: {
       default: agent,

@@ -1,9 +1,19 @@
 import type { Face } from '../http/face.ts';
 import { codegenFace, type CodegenSettings } from './codegen/codegen-face.ts';
 import { nativeFace } from './native/native-face.ts';
+import { shannonFace, type ShannonSettings } from './shannon/shannon-face.ts';
 import { telnyxFace, type TelnyxSettings } from './telnyx/telnyx-face.ts';
 
 /** Every API that the server speaks. */
-export function createFaces(settings: { telnyx: TelnyxSettings; codegen: CodegenSettings }): Face[] {
-  return [nativeFace(), telnyxFace(settings.telnyx), codegenFace(settings.codegen)];
+export function createFaces(settings: {
+  telnyx: TelnyxSettings;
+  codegen: CodegenSettings;
+  shannon: ShannonSettings;
+}): Face[] {
+  return [
+    nativeFace(),
+    telnyxFace(settings.telnyx),
+    codegenFace(settings.codegen),
+    shannonFace(settings.shannon),
+  ];
 }

@@ -8,7 +8,7 @@ import {
   type WaitKind,
 } from '@fermata/protocol';
 import { v7 as uuidv7 } from 'uuid';
-import { sleepTarget } from '../agent/tools/builtin-tools.ts';
+import { PLAN_REVIEW_SCHEMA, PROPOSE_PLAN, sleepTarget } from '../agent/tools/builtin-tools.ts';
 import type { ResolvedTool } from '../agent/tools/resolved-tool.ts';
 import { kindOfAnswer } from '../engine/deciders/answers.ts';
 import { callDigest } from '../engine/digest.ts';
@@ -62,6 +62,8 @@ export function waitOfCall(call: ExactCall, tool: ResolvedTool, nowMs: number): 
       return inputWait(call, tool, nowMs);
     case 'sleep_until':
       return timerWait(call, nowMs);
+    case PROPOSE_PLAN:
+      return { ok: true, wait: planWait(call, tool, nowMs) };
     default:
       return { ok: false, message: `${tool.name} is not supported` };
   }
@@ -82,6 +84,13 @@ function inputWait(call: ExactCall, tool: ResolvedTool, nowMs: number): WaitDraf
   const fits = ({ value }: JsonObject): boolean => compiled.validate(value) === null;
   const ladder = ladderOf(tool, 'input', nowMs, fits);
   return { ok: true, wait: { ...callWait(call, 'input', question), ...ladder, schema } };
+}
+
+/** The plan itself is what is asked. */
+function planWait(call: ExactCall, tool: ResolvedTool, nowMs: number): WaitBody {
+  const args = isJsonObject(call.args) ? call.args : {};
+  const plan = typeof args['plan'] === 'string' ? args['plan'] : '';
+  return { ...callWait(call, 'input', plan), ...ladderOf(tool, 'input', nowMs), schema: PLAN_REVIEW_SCHEMA };
 }
 
 function timerWait(call: ExactCall, nowMs: number): WaitDraft {

@@ -6,8 +6,6 @@ import type {
   JsonObject,
   Limits,
   MessageRole,
-  OnLimit,
-  OnProviderFailure,
   Part,
   PlanStep,
   Preview,
@@ -23,6 +21,8 @@ import type {
   WaitState,
 } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
+import type { StartRun } from './start-request.ts';
+import type { SchedulesFacade, SessionsFacade } from './facade-sessions.ts';
 import type {
   BlobsFacade,
   AgentsFacade,
@@ -33,7 +33,7 @@ import type {
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
-import type { NewWebhook, WebhooksFacade } from './facade-webhooks.ts';
+import type { WebhooksFacade } from './facade-webhooks.ts';
 import type { PlanChange } from './plan.ts';
 
 /**
@@ -56,6 +56,8 @@ export interface Engine {
   readonly missions: MissionsFacade;
   readonly plans: PlansFacade;
   readonly webhooks: WebhooksFacade;
+  readonly sessions: SessionsFacade;
+  readonly schedules: SchedulesFacade;
 }
 
 export interface Changed {
@@ -63,32 +65,7 @@ export interface Changed {
   changed: boolean;
 }
 
-export interface StartRun {
-  agentId?: string | undefined;
-  agent?: AgentFields | undefined;
-  flow?: JsonObject | undefined;
-  model?: string | undefined;
-  script?: AgentFields['script'] | undefined;
-  tools?: AgentFields['tools'] | undefined;
-  input?: Json | undefined;
-  mode?: RunMode | undefined;
-  kind?: string | undefined;
-  sessionId?: string | undefined;
-  sessionKey?: string | undefined;
-  missionId?: string | undefined;
-  onLimit?: OnLimit | undefined;
-  onProviderFailure?: OnProviderFailure | undefined;
-  limits?: Limits | undefined;
-  secrets?: Record<string, string> | undefined;
-  /** In place of the organization's, of the caller's face. */
-  webhooks?: readonly NewWebhook[] | undefined;
-  metadata?: JsonObject | undefined;
-  title?: string | undefined;
-  key?: string | undefined;
-  startAt?: string | undefined;
-  face?: JsonObject | undefined;
-  traceparent?: string | undefined;
-}
+export type { StartRun };
 
 export interface SendMessage {
   parts: Part[];
@@ -152,6 +129,8 @@ export interface RunQuery extends PageQuery {
   parent?: string | undefined;
   hold?: string[] | undefined;
   errorCode?: string[] | undefined;
+  /** Runs with none of these. */
+  notErrorCode?: string[] | undefined;
   createdBy?: string[] | undefined;
   key?: string | undefined;
   metadata?: Record<string, string> | undefined;

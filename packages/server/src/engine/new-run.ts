@@ -9,6 +9,8 @@ export interface NewRun {
   secrets: string | null;
   /** Of the face that starts it. */
   webhooks?: readonly SealedWebhook[];
+  /** Texts of the session's earlier runs, logged behind `run.created`. */
+  history?: EventData<'message.received'>[];
   /** Copied log of a fork: the run is born with it, after its own `run.created`. */
   copied?: { fromRunId: string; throughSeq: number };
 }

@@ -1,4 +1,4 @@
-import type { AgentFields, Mission, RunAgent } from '@fermata/protocol';
+import type { AgentFields, EventData, Mission, RunAgent } from '@fermata/protocol';
 import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './new-run.ts';
@@ -13,12 +13,21 @@ import type { NewWebhook, SealedWebhook } from './facade-webhooks.ts';
 export interface StartRunPorts {
   agents: Pick<AgentsFacade, 'get' | 'defaultAgent'>;
   missions: Pick<MissionsFacade, 'get' | 'unassignedId'>;
+  sessions: SessionBegin;
   newRunId(): string;
   /** False: what a call of the model costs is not known. True also for a model that nobody knows. */
   hasPrice(model: string): boolean;
   newWebhookId(): string;
   /** Seals the run's secrets; the context binds them to the run. */
   seal(plaintext: string, context: string): string;
+}
+
+/** The session of a new run: made when it is not there yet, and what the run begins with. */
+export interface SessionBegin {
+  begin(
+    caller: Caller,
+    session: { id: string; key: string | null },
+  ): Promise<EventData<'message.received'>[]>;
 }
 
 /** A new run from a request: the agent resolved and pinned, limits merged, secrets sealed. */
@@ -30,8 +39,15 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
   const limits = mergeLimits(agent?.limits ?? {}, request.limits ?? {});
   if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrice(ports, agent);
   const { secrets } = request;
+  const sessionId = request.sessionId ?? sessionOf(caller, request.sessionKey);
+  const history =
+    sessionId === null
+      ? []
+      : await ports.sessions.begin(caller, { id: sessionId, key: request.sessionKey ?? null });
   return {
     runId,
+    // Whoever drives an external run keeps its conversation.
+    history: request.mode === 'external' ? [] : history,
     secrets: secrets === undefined ? null : ports.seal(JSON.stringify(secrets), runId),
     webhooks: sealWebhooks(ports, request.webhooks ?? []),
     created: {
@@ -44,7 +60,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
       agent,
       flow: request.flow ?? null,
       title: request.title ?? null,
-      sessionId: request.sessionId ?? sessionOf(caller, request.sessionKey),
+      sessionId,
       missionId: mission?.id ?? null,
       parent: null,
       forkedFrom: null,
@@ -92,7 +108,7 @@ export function sealWebhooks(
 }
 
 /** The session of a caller's own key: the same UUID in every process, without a look-up. */
-function sessionOf({ organizationId }: Caller, key: string | undefined): string | null {
+export function sessionOf({ organizationId }: Caller, key: string | undefined): string | null {
   return key === undefined ? null : v5(`${organizationId}:${key}`, SESSION_NAMESPACE);
 }
 

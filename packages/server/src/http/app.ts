@@ -14,6 +14,7 @@ import { sendProblem } from './problem.ts';
 import { foldUrl } from './request-url.ts';
 import type { ServerInfo } from './server-info.ts';
 import { registerServiceRoutes } from './service-routes.ts';
+import { registerWebSockets } from './web-sockets.ts';
 
 /** No URL is longer than what Node takes as a request line, so the router never refuses a parameter. */
 const MAX_URL_LENGTH = 16_384;
@@ -61,6 +62,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(helmet, HELMET_OPTIONS);
   await app.register(cors, corsOptions(options.corsOrigins));
   installBodyParsers(app);
+  await registerWebSockets(app);
   const root = options.faces.find((face) => face.name === options.rootFace && face.name !== 'native');
   app.setErrorHandler(async (error, request, reply) => {
     await finishBody(request);

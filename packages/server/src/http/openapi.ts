@@ -7,7 +7,7 @@ import {
   type JsonObject,
 } from '@fermata/protocol';
 import { z } from 'zod';
-import { errorsOf, type Operation, type ReplySpec } from './route.ts';
+import { errorsOf, type OperationSpec, type ReplySpec } from './route.ts';
 
 export interface OpenApiDocument {
   openapi: '3.1.0';
@@ -47,7 +47,7 @@ export interface OpenApiSource {
   /** Base paths, the first is the one to use. */
   prefixes: readonly string[];
   tags: { name: string; description: string }[];
-  operations: readonly Operation[];
+  operations: readonly OperationSpec[];
   /** What stands for a body that is not sent; absent: an empty object. */
   absentBody?: unknown;
   /** How the face answers errors; absent: as problem+json. */
@@ -115,7 +115,7 @@ const PROBLEMS: ErrorReplies = {
 type Convert = (schema: z.ZodType, io: 'input' | 'output') => JsonObject;
 
 function operationOf(
-  operation: Operation,
+  operation: OperationSpec,
   convert: Convert,
   errors: ErrorReplies,
   absentBody: unknown,
@@ -146,7 +146,7 @@ function operationOf(
   };
 }
 
-function parametersOf(operation: Operation, convert: Convert): OpenApiParameter[] {
+function parametersOf(operation: OperationSpec, convert: Convert): OpenApiParameter[] {
   const isKeyed = operation.method === 'POST' || operation.method === 'PATCH';
   const streams = Object.values(operation.replies).some((reply) => reply.stream !== undefined);
   return [

@@ -47,6 +47,9 @@ export interface Operation<P = unknown, Q = unknown, B = unknown> {
   replay?(stored: StoredReply, request: OperationRequest<P, Q, B>): Promise<OperationReply>;
 }
 
+/** What the documentation tells of an operation. */
+export type OperationSpec = Omit<Operation, 'handle' | 'replay'>;
+
 /** A checked request of an authenticated caller whose role suffices. */
 export interface OperationRequest<P, Q, B> {
   engine: Engine;
@@ -114,7 +117,7 @@ export const BODY_ERRORS: readonly ErrorCode[] = [
 export const COMMAND_ERRORS: readonly ErrorCode[] = ['idempotency_conflict', 'idempotency_in_flight'];
 
 /** Every error code that an operation may answer, in the order of the closed list. */
-export function errorsOf(operation: Operation): ErrorCode[] {
+export function errorsOf(operation: OperationSpec): ErrorCode[] {
   const takesBody = operation.body !== undefined;
   const isCommand = operation.method === 'POST' || operation.method === 'PATCH';
   return [

@@ -8,7 +8,8 @@ export interface EventStream {
   /** Batches of encoded frames; returns why it ended, or null when only its lifetime ended it. */
   frames: AsyncGenerator<readonly string[], StreamEndReason | null, void>;
   heartbeatFrame: string;
-  endFrame(reason: StreamEndReason): string;
+  /** Null: the connection is cut, so that the reader comes back; some take any orderly end for the run's. */
+  endFrame(reason: StreamEndReason): string | null;
 }
 
 /** Why a stream must end, whatever it still has to say. */
@@ -93,7 +94,9 @@ export async function sendStream(
   await using writer = new SseWriter(raw, { ...times, heartbeatFrame: stream.heartbeatFrame });
   try {
     const reason = await pump(stream, writer, lifetime.signal);
-    if (reason !== null) await writer.end(stream.endFrame(reason));
+    const frame = reason === null ? null : stream.endFrame(reason);
+    if (frame !== null) await writer.end(frame);
+    else raw.destroy();
   } catch (error) {
     request.log.error({ err: error, requestId: request.id }, 'stream failed');
     raw.destroy();

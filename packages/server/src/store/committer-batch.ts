@@ -1,5 +1,4 @@
 import type { Run, RunEvent, Wait } from '@fermata/protocol';
-import { apply } from '../engine/apply.ts';
 import type { DecisionFacts, ReachedDailyLimit } from '../engine/commands.ts';
 import type { CommitListener, CommitRequest, CommitResult } from '../engine/commit.ts';
 import { EMPTY_PLAN } from '../engine/plan.ts';
@@ -23,7 +22,7 @@ import { lockKeys, recordFact, type BatchFacts } from './committer-reads.ts';
 import { projectUsage } from './committer-usage.ts';
 import { emptyWrites, placeEvent, type BatchWrites, type PlacedEvent } from './committer-writes.ts';
 import { noteAnnounced, noteBlobs, projectEvents, type Working } from './committer-projection.ts';
-import { newRecord } from './new-record.ts';
+import { createdEvents, foldCreated, newRecord } from './new-record.ts';
 import { runFromRow, type RunRecordRow } from './run-row.ts';
 import { rowsOf } from './webhooks.ts';
 
@@ -164,18 +163,11 @@ class Batch {
   #bear(run: NewRun): NewbornRun {
     const number = this.#facts.numbers.shift();
     if (number === undefined) throw new Error('no number was drawn for a new run');
-    const event: RunEvent = {
-      runId: run.runId,
-      seq: 1,
-      type: 'run.created',
-      at: this.#now,
-      v: 1,
-      data: { ...run.created, number },
-    };
-    const state = apply(null, event);
-    const { dispatch, job, claimed } = this.#redispatch(UNDISPATCHED, state, [event], NO_CAUSE);
+    const events = createdEvents(run, number, this.#now);
+    const state = foldCreated(events);
+    const { dispatch, job, claimed } = this.#redispatch(UNDISPATCHED, state, events, NO_CAUSE);
     const asCreated = copyState(state);
-    const events = claimed ? [event, ...startOnClaim(state, this.#now)] : [event];
+    if (claimed) events.push(...startOnClaim(state, this.#now));
     const placed = events.map(placeEvent);
     const record = newRecord(run, number, this.#now);
     return { run, number, asCreated, state, dispatch, job, events, placed, record };

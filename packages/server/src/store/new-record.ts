@@ -1,4 +1,7 @@
+import { EVENT_VERSION, type RunEvent } from '@fermata/protocol';
+import { apply } from '../engine/apply.ts';
 import type { NewRun } from '../engine/new-run.ts';
+import type { RunState } from '../engine/state.ts';
 import type { RunRecordRow } from './run-row.ts';
 
 /** The row of `runs` of a run that is being created. */
@@ -30,4 +33,29 @@ export function newRecord({ runId, created }: NewRun, number: number, at: string
     start_at: created.startAt,
     created_at: at,
   };
+}
+
+/** What a new run's log begins with: its creation, and what it takes over from its session. */
+export function createdEvents(
+  { runId, created, history = [] }: NewRun,
+  number: number,
+  at: string,
+): RunEvent[] {
+  return [
+    { runId, seq: 1, type: 'run.created', at, v: EVENT_VERSION, data: { ...created, number } },
+    ...history.map((data, index): RunEvent => ({
+      runId,
+      seq: index + 2,
+      type: 'message.received',
+      at,
+      v: EVENT_VERSION,
+      data,
+    })),
+  ];
+}
+
+/** The state that these events bring about. */
+export function foldCreated([created, ...rest]: readonly RunEvent[]): RunState {
+  if (created === undefined) throw new Error('a new run has no events');
+  return rest.reduce((state, event) => apply(state, event), apply(null, created));
 }

@@ -130,7 +130,9 @@ export function selectRunsAmong(
 /** Null: a filter that can match nothing. */
 function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter | null {
   const { kind, agent, flow, origin, hold, errorCode, createdBy, metadata = {} } = query;
-  const lists = [kind, agent, flow, hold, errorCode, createdBy].flatMap((list) => list ?? []);
+  const lists = [kind, agent, flow, hold, errorCode, query.notErrorCode, createdBy].flatMap(
+    (list) => list ?? [],
+  );
   const texts = [
     query.key ?? '',
     query.title ?? '',
@@ -157,6 +159,9 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
   if (query.title !== undefined) add(sql`r.title = ${query.title}`);
   if (query.parent !== undefined) add(sql`r.parent_id = ${query.parent}`);
   if (errorCode !== undefined) add(sql`r.error_code = any(${errorCode})`);
+  if (query.notErrorCode !== undefined) {
+    add(sql`(r.error_code is null or r.error_code <> all(${query.notErrorCode}))`);
+  }
   if (createdBy !== undefined) add(sql`r.created_by->>'id' = any(${createdBy})`);
   if (query.key !== undefined) add(sql`r.key = ${query.key}`);
   for (const [name, value] of Object.entries(metadata)) add(metadataIs(sql, sql`r.metadata`, name, value));

@@ -5,6 +5,20 @@ import { PLAN_TOOLS } from './plan-tools.ts';
 /** The built-in tool that `script/approval` brings along: it does nothing but return what it was given. */
 export const RECORD_NOTE = 'record_note';
 
+/** The built-in tool by which an agent proposes a plan, which is reviewed before the work begins. */
+export const PROPOSE_PLAN = 'propose_plan';
+
+/** JSON Schema of the answer to a proposed plan. */
+export const PLAN_REVIEW_SCHEMA: JsonObject = {
+  type: 'object',
+  properties: {
+    action: { enum: ['approve', 'feedback'], description: 'Go on with it, or revise it' },
+    message: { type: 'string', description: 'feedback: what to change' },
+  },
+  required: ['action'],
+  additionalProperties: false,
+};
+
 const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
   ask_user: {
     description:
@@ -34,6 +48,17 @@ const BUILTINS: Readonly<Record<string, BuiltinTool>> = {
         },
       },
       oneOf: [{ required: ['until'] }, { required: ['seconds'] }],
+      additionalProperties: false,
+    },
+    kind: 'wait',
+  },
+  [PROPOSE_PLAN]: {
+    description:
+      'Propose a plan and wait for its review. Call this first, alone, with the whole plan, before any other tool and before the work itself. The answer is {"action": "approve"}: go on with the plan; or {"action": "feedback", "message"}: call this again with a plan that is revised accordingly.',
+    inputSchema: {
+      type: 'object',
+      properties: { plan: { type: 'string', minLength: 1, description: 'The whole plan, in Markdown' } },
+      required: ['plan'],
       additionalProperties: false,
     },
     kind: 'wait',

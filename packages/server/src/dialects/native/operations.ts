@@ -45,6 +45,17 @@ import { retryRun } from './routes/retry-run.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { sendMessage } from './routes/send-message.ts';
 import { snoozeWait } from './routes/snooze-wait.ts';
+import { createSchedule } from './routes/create-schedule.ts';
+import { createSession } from './routes/create-session.ts';
+import { deleteSchedule } from './routes/delete-schedule.ts';
+import { deleteSession } from './routes/delete-session.ts';
+import { getSchedule } from './routes/get-schedule.ts';
+import { getSession } from './routes/get-session.ts';
+import { listScheduleFires } from './routes/list-schedule-fires.ts';
+import { listSchedules } from './routes/list-schedules.ts';
+import { listSessions } from './routes/list-sessions.ts';
+import { updateSchedule } from './routes/update-schedule.ts';
+import { updateSession } from './routes/update-session.ts';
 import { startRun } from './routes/start-run.ts';
 import { updateAgent } from './routes/update-agent.ts';
 import { updateOrganization } from './routes/update-organization.ts';
@@ -96,6 +107,17 @@ export const nativeOperations: readonly Operation[] = [
   getMission,
   updateMission,
   deleteMission,
+  listSessions,
+  createSession,
+  getSession,
+  updateSession,
+  deleteSession,
+  listSchedules,
+  createSchedule,
+  listScheduleFires,
+  getSchedule,
+  updateSchedule,
+  deleteSchedule,
   getMe,
   getOrganization,
   updateOrganization,
@@ -118,5 +140,7 @@ export const nativeTags: { name: string; description: string }[] = [
   { name: 'Bulk jobs', description: 'A command on many runs.' },
   { name: 'Agents', description: 'Saved agents, versioned.' },
   { name: 'Missions', description: 'What runs are for, with instructions and a model of their own.' },
+  { name: 'Sessions', description: 'Runs that share a conversation.' },
+  { name: 'Schedules', description: 'Runs that start by the clock.' },
   { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
 ];

@@ -16,6 +16,7 @@ import type { Segment } from '../segment-context.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
 import { lastAssistantText, outputOf } from './run-output.ts';
 import { turnModel } from './turn-model.ts';
+import { endUnreviewed } from './unreviewed-plan.ts';
 
 /**
  * One attempt at one turn: the model call with its deltas, and the commit that completes or fails it. An attempt
@@ -27,6 +28,7 @@ export async function modelTurn(
 ): Promise<void> {
   const { deps, log, agent, failures } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
+  if (await endUnreviewed(segment)) return;
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
   const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
   const chosen = turnModel({ state: log.state, agent, resolve, priceOf: deps.priceOf });

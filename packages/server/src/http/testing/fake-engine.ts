@@ -215,6 +215,8 @@ export function fakeEngine(): FakeEngine {
     missions: unfaked({}),
     plans: unfaked({}),
     webhooks: unfaked({}),
+    sessions: unfaked({}),
+    schedules: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }

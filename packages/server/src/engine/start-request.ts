@@ -1,0 +1,38 @@
+import type {
+  AgentFields,
+  Json,
+  JsonObject,
+  Limits,
+  OnLimit,
+  OnProviderFailure,
+  RunMode,
+} from '@fermata/protocol';
+import type { NewWebhook } from './facade-webhooks.ts';
+
+/** What a run is started with. */
+export interface StartRun {
+  agentId?: string | undefined;
+  agent?: AgentFields | undefined;
+  flow?: JsonObject | undefined;
+  model?: string | undefined;
+  script?: AgentFields['script'] | undefined;
+  tools?: AgentFields['tools'] | undefined;
+  input?: Json | undefined;
+  mode?: RunMode | undefined;
+  kind?: string | undefined;
+  sessionId?: string | undefined;
+  sessionKey?: string | undefined;
+  missionId?: string | undefined;
+  onLimit?: OnLimit | undefined;
+  onProviderFailure?: OnProviderFailure | undefined;
+  limits?: Limits | undefined;
+  secrets?: Record<string, string> | undefined;
+  /** In place of the organization's, of the caller's face. */
+  webhooks?: readonly NewWebhook[] | undefined;
+  metadata?: JsonObject | undefined;
+  title?: string | undefined;
+  key?: string | undefined;
+  startAt?: string | undefined;
+  face?: JsonObject | undefined;
+  traceparent?: string | undefined;
+}
