@@ -173,7 +173,7 @@ describe('the OpenAPI document', () => {
     }
     expect(await (await get('/', 'application/json')).json()).toMatchObject({
       name: 'fermata',
-      faces: [{ name: 'native' }, { name: 'telnyx' }],
+      faces: [{ name: 'native' }, { name: 'telnyx' }, { name: 'codegen' }],
     });
     expect(await (await get('/healthz')).json()).toEqual({ status: 'ok' });
     expect(await (await get('/readyz')).json()).toEqual({ status: 'ready' });
