@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect } from 'vitest';
 import { WebSocket } from 'ws';
 import { sharedWorld } from '../../world/server.ts';
-import { names, runOf, ShannonClient, type ShannonFrame } from './shannon-client.ts';
+import { names, runOf, ShannonClient } from './shannon-client.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
@@ -58,12 +58,10 @@ function connect(query: string, key: string | null = world().api.key): Received 
 describe('the stream', () => {
   verifies(['stream.frames'], async () => {
     const taskId = await ended();
-    const comments: ShannonFrame[] = [];
-    for await (const frame of shannon().stream(taskId)) {
-      comments.push(frame);
-      break;
-    }
-    expect(comments[0]?.data).toBe(`connected to workflow ${taskId}`);
+    const stream = shannon().stream(taskId);
+    const greeting = await stream.next();
+    await stream.return();
+    expect(greeting.value?.data).toBe(`connected to workflow ${taskId}`);
     const frames = await shannon().frames(taskId);
     expect(names(frames)).toEqual([
       'DATA_PROCESSING',

@@ -1,6 +1,6 @@
 import type { ErrorCode, JsonObject } from '@fermata/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { EngineError } from '../../engine/errors.ts';
+import type { EngineError } from '../../engine/errors.ts';
 import { logFailure, toEngineError } from '../../http/known-error.ts';
 import { sendJson } from './send-json.ts';
 
