@@ -30,7 +30,10 @@ function ofType(events: readonly RunEvent[], type: string): RunEvent[] {
 describe('a run that delegates', () => {
   it('waits for its child without a process, and gets its output', async () => {
     const { api } = world();
-    const mission = await api.call<{ id: string }>('POST', '/v1/missions', { name: 'greetings' });
+    const mission = await api.call<{ id: string }>('POST', '/v1/missions', {
+      name: 'greetings',
+      mode: 'managed',
+    });
     const run = await start(delegating({ input: 'Say hello.', script: [{ text: 'You said: {{input}}' }] }), {
       missionId: mission.id,
       limits: { maxTurns: 10 },
