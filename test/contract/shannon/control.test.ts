@@ -5,7 +5,7 @@ import type { ModelCall } from '../../world/gated-model.ts';
 import { names, runOf, ShannonClient } from './shannon-client.ts';
 import { verifies } from './verifies.ts';
 
-const world = sharedWorld();
+const world = sharedWorld({ env: { FERMATA_SHANNON_RATE_LIMITS: 'off' } });
 const shannon = (): ShannonClient => ShannonClient.of(world());
 
 /** A task whose model has been called and says nothing yet. */

@@ -5,7 +5,7 @@ import { sharedWorld } from '../../world/server.ts';
 import { names, runOf, ShannonClient, type ShannonReply } from './shannon-client.ts';
 import { verifies } from './verifies.ts';
 
-const world = sharedWorld();
+const world = sharedWorld({ env: { FERMATA_SHANNON_RATE_LIMITS: 'off' } });
 const shannon = (): ShannonClient => ShannonClient.of(world());
 
 const NOTE: Tool = { type: 'builtin', name: 'record_note', approval: 'always' };

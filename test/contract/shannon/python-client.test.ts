@@ -14,7 +14,7 @@ const INSTALL_MS = 240_000;
 /** Its socket needs `additional_headers`, which came with 14. */
 const PACKAGES = ['shannon-sdk==0.7.0', 'websockets>=14'];
 
-const world = sharedWorld();
+const world = sharedWorld({ env: { FERMATA_SHANNON_RATE_LIMITS: 'off' } });
 
 interface Python {
   folder: string;

@@ -6,6 +6,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'http.roles': 'a viewer is 403 before anything is looked up',
   'http.strangers': 'tasks, streams, events, timeline, reviews and sessions of others are 404 or not there',
   'http.trace': 'X-Trace-ID comes from traceparent, and every reply has X-Span-ID',
+  'http.limits':
+    'limited routes tell where the key stands; past 60 a minute 429 with Retry-After and the window',
   'http.root': 'with --root shannon the face is at / too, with its own errors and 404s',
   'http.service': 'health, readiness and openapi.json need no key',
   'submit.reply': 'a submit answers 200 with ids, STATUS_CODE_OK and session headers',

@@ -5,7 +5,7 @@ import { sharedWorld } from '../../world/server.ts';
 import { runOf, ShannonClient } from './shannon-client.ts';
 import { verifies } from './verifies.ts';
 
-const world = sharedWorld({ servers: 2 });
+const world = sharedWorld({ servers: 2, env: { FERMATA_SHANNON_RATE_LIMITS: 'off' } });
 const shannon = (): ShannonClient => ShannonClient.of(world());
 
 const FIELDS = {

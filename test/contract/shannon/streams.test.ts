@@ -5,7 +5,7 @@ import { sharedWorld } from '../../world/server.ts';
 import { names, runOf, ShannonClient } from './shannon-client.ts';
 import { verifies } from './verifies.ts';
 
-const world = sharedWorld();
+const world = sharedWorld({ env: { FERMATA_SHANNON_RATE_LIMITS: 'off' } });
 const shannon = (): ShannonClient => ShannonClient.of(world());
 const UNKNOWN = 'task-00000000-0000-0000-0000-000000000001-1700000000-01890000000070008000000000000000';
 

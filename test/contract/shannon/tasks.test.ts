@@ -6,6 +6,7 @@ import { verifies } from './verifies.ts';
 
 const world = sharedWorld({
   env: {
+    FERMATA_SHANNON_RATE_LIMITS: 'off',
     FERMATA_MODEL_ALIASES: JSON.stringify({ small: 'script/echo', large: 'gated/large' }),
   },
 });

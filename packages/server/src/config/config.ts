@@ -58,7 +58,7 @@ export interface Config {
   faces: {
     telnyx: { validationStatus: 400 | 422; sendsNulls: boolean };
     codegen: { hasRateLimits: boolean };
-    shannon: { tiers: Record<string, string> };
+    shannon: { tiers: Record<string, string>; hasRateLimits: boolean };
   };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
@@ -199,7 +199,10 @@ function groupVariables(env: z.output<typeof variables>): Config {
       },
       codegen: { hasRateLimits: env.FERMATA_CODEGEN_RATE_LIMITS === 'documented' },
       // Shannon's tiers are names of models as any other.
-      shannon: { tiers: env.FERMATA_MODEL_ALIASES },
+      shannon: {
+        tiers: env.FERMATA_MODEL_ALIASES,
+        hasRateLimits: env.FERMATA_SHANNON_RATE_LIMITS === 'documented',
+      },
     },
     agents: {
       default: agent,

@@ -277,6 +277,11 @@ export const variables = z.object({
     'Rate limits of the codegen face: as its vendor documents them, per key and operation and over all processes, or `off`.',
     z.enum(['documented', 'off']).prefault('documented'),
   ),
+  FERMATA_SHANNON_RATE_LIMITS: variable(
+    'Agents and faces',
+    'Rate limits of the shannon face: as its vendor has them for API keys (60 a minute, 1,000 an hour, 10,000 a day, over all processes), or `off`.',
+    z.enum(['documented', 'off']).prefault('documented'),
+  ),
   FERMATA_ROOT_DIALECT: variable(
     'Agents and faces',
     'Face that is also mounted at `/`: `telnyx`, `codegen`, `runtype` or `shannon`. The option `--root` overrides it.',

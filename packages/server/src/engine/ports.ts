@@ -271,10 +271,19 @@ export interface RateLimit {
   seconds: number;
 }
 
+/** How a key stands after a request was counted. */
+export interface RateCount {
+  isAllowed: boolean;
+  /** Requests that are left in the window. */
+  remaining: number;
+  /** Until the window ends, ms. */
+  endsInMs: number;
+}
+
 /** Counts requests, all processes together. */
 export interface RateLimiter {
-  /** Counts one request. Null: it may go on; else it may not, and the window ends in so many ms. */
-  take(keyId: string, limit: RateLimit): Promise<number | null>;
+  /** Counts one request. Null: of this key nothing is counted. */
+  take(keyId: string, limit: RateLimit): Promise<RateCount | null>;
 }
 
 /** What may be thrown away. Each deletes at most `limit` rows and returns how many. */

@@ -31,11 +31,11 @@ export async function limitRate(
   limit: RateLimit | undefined,
 ): Promise<void> {
   if (limit === undefined) return;
-  const retryAfterMs = await limiter.take(keyId, limit);
-  if (retryAfterMs === null) return;
+  const count = await limiter.take(keyId, limit);
+  if (count === null || count.isAllowed) return;
   throw new EngineError(
     'rate_limited',
     `At most ${limit.requests} requests in ${limit.seconds} s are allowed here.`,
-    { retryAfterMs: Math.max(1, retryAfterMs) },
+    { retryAfterMs: Math.max(1, count.endsInMs) },
   );
 }

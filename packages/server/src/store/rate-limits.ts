@@ -1,5 +1,5 @@
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
-import type { RateLimit, RateLimiter } from '../engine/ports.ts';
+import type { RateCount, RateLimit, RateLimiter } from '../engine/ports.ts';
 import type { Pool } from './pool.ts';
 
 /** A statement as the limiter gives it, for a client of node-postgres. */
@@ -47,12 +47,15 @@ export function createRateLimiter(pool: Pool, exempt: readonly string[] = []): R
     async take(keyId, limit) {
       if (exempted.has(keyId)) return null;
       try {
-        await limiterOf(limit).consume(keyId);
-        return null;
+        return countFrom(await limiterOf(limit).consume(keyId), true);
       } catch (refused) {
-        if (refused instanceof RateLimiterRes) return refused.msBeforeNext;
+        if (refused instanceof RateLimiterRes) return countFrom(refused, false);
         throw refused;
       }
     },
   };
+}
+
+function countFrom({ remainingPoints, msBeforeNext }: RateLimiterRes, isAllowed: boolean): RateCount {
+  return { isAllowed, remaining: Math.max(0, remainingPoints), endsInMs: Math.max(0, msBeforeNext) };
 }

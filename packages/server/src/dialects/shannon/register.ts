@@ -12,6 +12,7 @@ import { sendStream, StreamLifetime } from '../../http/sse.ts';
 import { readBody, type ReadBody } from './body.ts';
 import { badRequest } from './errors.ts';
 import { sendJson } from './send-json.ts';
+import { isLimited, limitShannonRate } from './rate-limits.ts';
 import type { ShannonOptions, ShannonReply, ShannonRequest, ShannonRoute } from './route.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -80,13 +81,15 @@ function registerRoute(
   binding: ShannonBinding,
 ): void {
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const isCounted = binding.options.hasRateLimits && isLimited(route);
   app.route({
     method: route.method,
     url,
     bodyLimit: route.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
       const caller = await authenticateShannon(binding, request, route.takesQueryCredentials === true);
       requireRole(caller, route.role);
+      if (isCounted) await limitShannonRate(binding.context, caller, reply);
       callers.set(request, caller);
     },
     handler: async (request, reply) => {

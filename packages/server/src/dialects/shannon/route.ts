@@ -10,6 +10,8 @@ import type { ReadBody } from './body.ts';
 export interface ShannonOptions {
   /** Models of the tiers small, medium and large; a tier without one leaves the agent's model. */
   tiers: Readonly<Record<string, string>>;
+  /** Requests are limited as Shannon does for API keys. */
+  hasRateLimits: boolean;
   /** How long the stream of an unknown task stays open before it says so, ms. */
   unknownTaskMs: number;
   heartbeatMs: number;

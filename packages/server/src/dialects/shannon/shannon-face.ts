@@ -13,9 +13,9 @@ import { registerWebSocket } from './task-socket.ts';
 const PREFIX = '/shannon';
 
 /** What the configuration says of the face. */
-export type ShannonSettings = Pick<ShannonOptions, 'tiers'>;
+export type ShannonSettings = Pick<ShannonOptions, 'tiers' | 'hasRateLimits'>;
 
-const DEFAULTS: Omit<ShannonOptions, 'tiers'> = {
+const DEFAULTS: Omit<ShannonOptions, 'tiers' | 'hasRateLimits'> = {
   unknownTaskMs: 5_000,
   heartbeatMs: HEARTBEAT_MS,
   revisionMs: 60_000,
