@@ -7,6 +7,7 @@ import { EffectTarget } from '../world/effects.ts';
 import { eventually } from '../world/eventually.ts';
 import { assertRunIsConsistent } from '../world/log-check.ts';
 import { ServerProcess } from '../world/processes.ts';
+import { seededRandom } from '../world/seeded-random.ts';
 import { approvalRun, askRun, longRun, parallelRun, streamingRun } from './scripts.ts';
 import { approve, statusOf } from './see-through.ts';
 
@@ -15,13 +16,7 @@ const CHAOS_MS = 25_000;
 
 /** Random numbers that a seed repeats. */
 function randomOf(seed: number): { below(limit: number): number; of<T>(items: readonly T[]): T } {
-  let state = seed;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededRandom(seed);
   const below = (limit: number): number => Math.floor(next() * limit);
   return {
     below,

@@ -11,8 +11,8 @@ import type {
   updateAgentBodySchema,
   updatePrincipalBodySchema,
 } from '@fermata/protocol';
-import { pagedList, type PagedList } from './pages.ts';
-import type { Query } from './query.ts';
+import { listOf } from './list-of.ts';
+import type { PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
@@ -79,13 +79,4 @@ export function principalsApi({ json }: Transport): PrincipalsApi {
     update: (principalId, body, options) =>
       json({ ...options, method: 'PATCH', path: at(principalId), body }),
   };
-}
-
-function listOf<T>(json: Transport['json'], path: string) {
-  return (query: Query & { cursor?: string | undefined } = {}, options?: CallOptions): PagedList<T> =>
-    pagedList(
-      (cursor: string | undefined) =>
-        json({ ...options, method: 'GET', path, query: { ...query, cursor: cursor ?? query.cursor } }),
-      (cursor) => cursor,
-    );
 }

@@ -1,5 +1,6 @@
 import type { InboxCounts, InboxItem, ListInboxQuery } from '@fermata/protocol';
-import { pagedList, type PagedList } from './pages.ts';
+import { listOf } from './list-of.ts';
+import type { PagedList } from './pages.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 /** What needs somebody now, over all runs. */
@@ -11,17 +12,7 @@ export interface InboxApi {
 
 export function inboxApi({ json }: Transport): InboxApi {
   return {
-    list: (query = {}, options) =>
-      pagedList(
-        (cursor: string | undefined) =>
-          json({
-            ...options,
-            method: 'GET',
-            path: '/inbox',
-            query: { ...query, cursor: cursor ?? query.cursor },
-          }),
-        (cursor) => cursor,
-      ),
+    list: listOf(json, '/inbox'),
     counts: (options) => json({ ...options, method: 'GET', path: '/inbox/counts' }),
   };
 }

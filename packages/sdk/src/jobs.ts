@@ -1,5 +1,6 @@
 import type { CancelJobReply, Job, JobPreview, ListJobsQuery, createJobBodySchema } from '@fermata/protocol';
-import { pagedList, type PagedList } from './pages.ts';
+import { listOf } from './list-of.ts';
+import type { PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
 import { followStream, parseFrame, type StreamOptions } from './stream.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -28,17 +29,7 @@ export function jobsApi(transport: Transport): JobsApi {
     create: (body, options) => json({ ...options, method: 'POST', path: '/jobs', body }),
     preview: (body, options) =>
       json({ ...options, method: 'POST', path: '/jobs', body: { ...body, dryRun: true } }),
-    list: (query = {}, options) =>
-      pagedList(
-        (cursor: string | undefined) =>
-          json({
-            ...options,
-            method: 'GET',
-            path: '/jobs',
-            query: { ...query, cursor: cursor ?? query.cursor },
-          }),
-        (cursor) => cursor,
-      ),
+    list: listOf(json, '/jobs'),
     get: (jobId, options) => json({ ...options, method: 'GET', path: at(jobId) }),
     cancel: (jobId, options) => json({ ...options, method: 'POST', path: at(jobId, '/cancel') }),
     async *watch(jobId, options = {}) {

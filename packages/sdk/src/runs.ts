@@ -24,6 +24,7 @@ import type {
   sendMessageBodySchema,
   updateRunBodySchema,
 } from '@fermata/protocol';
+import { listOf } from './list-of.ts';
 import { pagedList, type PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
 import { startStream, type StartedStream, type StartRun, type StartStreamOptions } from './start-stream.ts';
@@ -105,17 +106,7 @@ export function runsApi(transport: Transport): RunsApi {
   return {
     start: (body, options) => json({ ...options, method: 'POST', path: '/runs', body }),
     startStream: (body, options) => startStream(transport, body, options),
-    list: (query = {}, options) =>
-      pagedList(
-        (cursor: string | undefined) =>
-          json({
-            ...options,
-            method: 'GET',
-            path: '/runs',
-            query: { ...query, cursor: cursor ?? query.cursor },
-          }),
-        (cursor) => cursor,
-      ),
+    list: listOf(json, '/runs'),
     get: (runId, options) => json({ ...options, method: 'GET', path: at(runId) }),
     update: (runId, body, options) => json({ ...options, method: 'PATCH', path: at(runId), body }),
     report: command('report'),

@@ -7,7 +7,8 @@ import type {
   assignWaitBodySchema,
   snoozeWaitBodySchema,
 } from '@fermata/protocol';
-import { pagedList, type PagedList } from './pages.ts';
+import { listOf } from './list-of.ts';
+import type { PagedList } from './pages.ts';
 import type { InputOf } from './request-body.ts';
 import { DRY_RUN, type Answer } from './runs.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -35,17 +36,7 @@ export function waitsApi({ json }: Transport): WaitsApi {
     (waitId: string, body: B, options?: CallOptions): Promise<WaitChangedReply> =>
       json({ ...options, method: 'POST', path: at(waitId, `/${name}`), body });
   return {
-    list: (query = {}, options) =>
-      pagedList(
-        (cursor: string | undefined) =>
-          json({
-            ...options,
-            method: 'GET',
-            path: '/waits',
-            query: { ...query, cursor: cursor ?? query.cursor },
-          }),
-        (cursor) => cursor,
-      ),
+    list: listOf(json, '/waits'),
     get: (waitId, options) => json({ ...options, method: 'GET', path: at(waitId) }),
     answer: post('answer'),
     previewAnswer: async (waitId, body, options) =>

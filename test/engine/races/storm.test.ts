@@ -1,21 +1,11 @@
 import type { Problem, Run, Wait } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
 import type { ApiClient, Body } from '../../world/api-client.ts';
+import { seededRandom } from '../../world/seeded-random.ts';
 import { sharedWorld } from '../../world/server.ts';
 import { answerJson } from '../../world/tool-target.ts';
 
 const world = sharedWorld({ servers: 2 });
-
-/** Numbers from 0 to 1 that are the same in every test run (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** Turns with everything that parks: an http call, approvals, client calls, a question; the same again and again. */
 const TURNS: Body[] = Array.from({ length: 12 }, (_, n) => ({
@@ -111,7 +101,7 @@ describe('a storm of commands through two servers', () => {
       await Promise.all(
         runs.flatMap((run, index) =>
           [world().api, world().second].map(async (client, side) => {
-            const dice = random(seed * 1_000 + index * 10 + side);
+            const dice = seededRandom(seed * 1_000 + index * 10 + side);
             for (let n = 0; n < 50; n++) {
               const outcome = await command(client, run.id, dice);
               seen.set(outcome, (seen.get(outcome) ?? 0) + 1);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ApiClient } from '../../world/api-client.ts';
 import { ASK, DELEGATE, delegating, type ChildAgent } from '../../world/delegating.ts';
 import { eventually } from '../../world/eventually.ts';
+import { seededRandom } from '../../world/seeded-random.ts';
 import { sharedWorld } from '../../world/server.ts';
 
 const world = sharedWorld({ servers: 2 });
@@ -10,17 +11,6 @@ const world = sharedWorld({ servers: 2 });
 const ROUNDS = 64;
 /** Trees at the same time. */
 const WIDTH = 8;
-
-/** Numbers from 0 to 1 that are the same in every test run (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** A leaf that works for a moment; some fail. */
 function leaf(dice: () => number): ChildAgent {
@@ -110,7 +100,7 @@ describe('64 trees of three levels that are paused, resumed and cancelled while 
       const outcomes = new Map<RunStatus, number>();
       let paused = 0;
       async function round(seed: number): Promise<void> {
-        const dice = random(seed);
+        const dice = seededRandom(seed);
         const top = await startTree(dice);
         await disturb(top.id, dice);
         const rows = await comesToRest(top.id);

@@ -18,6 +18,7 @@ import type { PreviewsFacade } from './facade.ts';
 import type { WaitReads } from './ports.ts';
 import { answerCommand, changedOf, commandRequest, messageCommand, resumeCommands } from './run-commands.ts';
 import type { RunState } from './state.ts';
+import { ownOpenWaits } from './tree.ts';
 
 /** A commit that was decided and not made. */
 export interface DryRun {
@@ -91,17 +92,7 @@ function describe(dryRun: DryRun, rehearsal: Rehearsal): Preview {
     next,
     holds: state.holds,
     closes: result.events.flatMap(closed),
-    openWaits: state.waits
-      .filter((wait) => !openedIds.has(wait.id))
-      .map(({ id, kind, callId, tool, since, deadlineAt }) => ({
-        id,
-        runId,
-        kind,
-        callId,
-        tool,
-        since,
-        deadlineAt,
-      })),
+    openWaits: ownOpenWaits(state).filter((wait) => !openedIds.has(wait.id)),
     releases: releasedChildren(dryRun),
     opens: opened.filter((wait) => isOpen.has(wait.id)).map(({ id: _id, ...body }) => body),
     calls,

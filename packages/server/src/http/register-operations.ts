@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.ts';
 import type { Caller } from '../engine/caller.ts';
 import { authenticate, credentialOf, requireRole } from './auth.ts';
+import { registerCallerRoute } from './caller-route.ts';
 import type { FaceContext } from './face.ts';
-import { DEFAULT_BODY_LIMIT_BYTES, limitRate } from './limits.ts';
+import { limitRate } from './limits.ts';
 import { checkRequest, type RequestRules } from './operation-request.ts';
 import type { Method, Operation, OperationReply, OperationRequest } from './route.ts';
 import { sendStream, StreamLifetime, type StreamTimes } from './sse.ts';
@@ -40,22 +41,17 @@ function registerOperation(
   operation: Operation,
   binding: OperationsBinding,
 ): void {
-  const callers = new WeakMap<FastifyRequest, Caller>();
-  app.route({
+  registerCallerRoute(app, {
     method: operation.method,
     url,
-    bodyLimit: operation.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
-    onRequest: async (request) => {
+    bodyLimitBytes: operation.bodyLimitBytes,
+    async admit(request) {
       const caller = await authenticate(binding.context.engine, request, binding.via);
       requireRole(caller, operation.role);
       await limitRate(binding.context.rateLimiter, caller, operation.rateLimit);
-      callers.set(request, caller);
+      return caller;
     },
-    handler: async (request, reply) => {
-      const caller = callers.get(request);
-      if (caller === undefined) throw new EngineError('unauthenticated', 'The request has no caller.');
-      return run(app, operation, binding, caller, request, reply);
-    },
+    answer: (caller, request, reply) => run(app, operation, binding, caller, request, reply),
   });
 }
 

@@ -4,9 +4,9 @@ import type { Caller } from '../../engine/caller.ts';
 import { EngineError, ReplayedReply } from '../../engine/errors.ts';
 import { authenticate, credentialOf, requireRole } from '../../http/auth.ts';
 import { replaceBodyParser } from '../../http/body-parsers.ts';
+import { registerCallerRoute } from '../../http/caller-route.ts';
 import type { FaceContext } from '../../http/face.ts';
 import { commandOptions, fingerprintOf, type JsonReply } from '../../http/idempotency.ts';
-import { DEFAULT_BODY_LIMIT_BYTES } from '../../http/limits.ts';
 import { pathOf } from '../../http/request-url.ts';
 import { sendStream, StreamLifetime } from '../../http/sse.ts';
 import { readBody, type ReadBody } from './body.ts';
@@ -80,23 +80,18 @@ function registerRoute(
   route: ShannonRoute,
   binding: ShannonBinding,
 ): void {
-  const callers = new WeakMap<FastifyRequest, Caller>();
   const isCounted = binding.options.hasRateLimits && isLimited(route);
-  app.route({
+  registerCallerRoute(app, {
     method: route.method,
     url,
-    bodyLimit: route.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
-    onRequest: async (request, reply) => {
+    bodyLimitBytes: route.bodyLimitBytes,
+    async admit(request, reply) {
       const caller = await authenticateShannon(binding, request, route.takesQueryCredentials === true);
       requireRole(caller, route.role);
       if (isCounted) await limitShannonRate(binding.context, caller, reply);
-      callers.set(request, caller);
+      return caller;
     },
-    handler: async (request, reply) => {
-      const caller = callers.get(request);
-      if (caller === undefined) throw new EngineError('unauthenticated', 'The request has no caller.');
-      return answer(app, route, binding, caller, request, reply);
-    },
+    answer: (caller, request, reply) => answer(app, route, binding, caller, request, reply),
   });
 }
 

@@ -3,6 +3,7 @@ import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import { isInFlight, isOrphaned } from '../state.ts';
 import type { Decision } from './refuse.ts';
+import { systemResolution } from './system-resolution.ts';
 
 /**
  * Turns a copied log into a run of its own. What was in flight in the original is in doubt here; what it waits for
@@ -35,18 +36,7 @@ export function branch(draft: Draft, command: CommandOf<'branch'>): Decision {
 function closeCopied(draft: Draft, waitId: string, by: Actor): boolean {
   const old = draft.state.waits.find((wait) => wait.id === waitId);
   if (old === undefined) return false;
-  const resolution = {
-    outcome: 'cancelled',
-    value: null,
-    editedArgs: null,
-    reason: 'forked',
-    by,
-    at: draft.now,
-    digestSeen: null,
-    digest: old.digest,
-    via: 'system',
-    remember: null,
-  };
+  const resolution = systemResolution(draft, old, { outcome: 'cancelled', reason: 'forked', by });
   draft.emit({ type: 'wait.cancelled', data: { waitId: old.id, callId: old.callId, resolution } });
   return true;
 }

@@ -7,6 +7,7 @@ import { kindOfAnswer, resolutionOf, resolveWait } from './answers.ts';
 import { hasPassed } from './limits.ts';
 import { CHANGED, UNCHANGED, type Decision } from './refuse.ts';
 import { failRun, fence } from './settle.ts';
+import { systemResolution } from './system-resolution.ts';
 
 const DEADLINE = systemActor('deadline');
 
@@ -20,7 +21,11 @@ export function expire(draft: Draft, command: CommandOf<'expire'>): Decision {
   const expected = command.expectedDeadlineAt;
   if (expected !== null && Date.parse(expected) !== Date.parse(wait.deadlineAt)) return UNCHANGED;
   if (wait.kind === 'timer') {
-    resolveWait(draft, wait, byTheClock(draft, wait, command, 'fire', null));
+    resolveWait(
+      draft,
+      wait,
+      systemResolution(draft, wait, { outcome: 'fire', reason: null, by: command.by }),
+    );
     return CHANGED;
   }
   const step = wait.ladder?.steps[wait.ladder.next];
@@ -74,7 +79,11 @@ function decideInTime(
 /** Nobody answered: the call gets a result that says so, and the model goes on; or the run fails. */
 function expireWait(draft: Draft, wait: WaitState, command: CommandOf<'expire'>): Decision {
   const { callId, tool, onExpire } = wait;
-  const resolution = byTheClock(draft, wait, command, 'expired', 'nobody answered in time');
+  const resolution = systemResolution(draft, wait, {
+    outcome: 'expired',
+    reason: 'nobody answered in time',
+    by: command.by,
+  });
   draft.emit({ type: 'wait.expired', data: { waitId: wait.id, callId, resolution } });
   if (callId !== null && tool !== null) {
     const isDoubt = wait.kind === 'in_doubt';
@@ -87,25 +96,4 @@ function expireWait(draft: Draft, wait: WaitState, command: CommandOf<'expire'>)
     failRun(draft, DEADLINE, { code: 'timed_out', message: 'nobody answered in time' });
   }
   return CHANGED;
-}
-
-function byTheClock(
-  draft: Draft,
-  { digest }: WaitState,
-  { by }: CommandOf<'expire'>,
-  outcome: 'fire' | 'expired',
-  reason: string | null,
-): Parameters<typeof resolveWait>[2] {
-  return {
-    outcome,
-    value: null,
-    editedArgs: null,
-    reason,
-    by,
-    at: draft.now,
-    digestSeen: null,
-    digest,
-    via: 'system',
-    remember: null,
-  };
 }

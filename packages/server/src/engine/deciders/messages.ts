@@ -4,6 +4,7 @@ import type { Draft } from '../draft.ts';
 import { resume, setModel } from './holds.ts';
 import { refuse, refuseTransition, type Decision } from './refuse.ts';
 import { reopenRun } from './ending.ts';
+import { systemResolution } from './system-resolution.ts';
 
 type Message = CommandOf<'message'>;
 
@@ -70,18 +71,12 @@ export function supersedeWaits(draft: Draft, by: Actor, messageId: string | null
   }
   for (const wait of [...draft.state.waits]) {
     const fires = wait.kind === 'timer';
-    const resolution = {
+    const resolution = systemResolution(draft, wait, {
       outcome: fires ? 'fire' : 'superseded',
       value: fires ? { firedAt: draft.now } : null,
-      editedArgs: null,
       reason: messageId === null ? 'superseded by a message' : `superseded by message ${messageId}`,
       by,
-      at: draft.now,
-      digestSeen: null,
-      digest: wait.digest,
-      via: 'system',
-      remember: null,
-    };
+    });
     const data = { waitId: wait.id, callId: wait.callId, resolution };
     draft.emit(fires ? { type: 'wait.resolved', data } : { type: 'wait.superseded', data });
     if (wait.callId === null || wait.tool === null) continue;

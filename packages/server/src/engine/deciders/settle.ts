@@ -1,6 +1,7 @@
 import { isTerminal, type Actor, type Checkpoint, type RunError } from '@fermata/protocol';
 import type { Draft } from '../draft.ts';
 import { isInFlight } from '../state.ts';
+import { systemResolution } from './system-resolution.ts';
 
 /** Announces what the command has brought about: the turn is complete, the run is paused, the run waits. */
 export function settle(draft: Draft): void {
@@ -67,25 +68,8 @@ export function fence(draft: Draft, reason: 'pause_now' | 'cancelled' | 'reporte
 /** Closes every open wait because the run ends. */
 export function cancelWaits(draft: Draft, by: Actor, reason: string | null): void {
   for (const wait of [...draft.state.waits]) {
-    draft.emit({
-      type: 'wait.cancelled',
-      data: {
-        waitId: wait.id,
-        callId: wait.callId,
-        resolution: {
-          outcome: 'cancelled',
-          value: null,
-          editedArgs: null,
-          reason,
-          by,
-          at: draft.now,
-          digestSeen: null,
-          digest: wait.digest,
-          via: 'system',
-          remember: null,
-        },
-      },
-    });
+    const resolution = systemResolution(draft, wait, { outcome: 'cancelled', reason, by });
+    draft.emit({ type: 'wait.cancelled', data: { waitId: wait.id, callId: wait.callId, resolution } });
   }
 }
 

@@ -1,11 +1,4 @@
-import {
-  isTerminal,
-  systemActor,
-  type Actor,
-  type EventOf,
-  type Resolution,
-  type RunEvent,
-} from '@fermata/protocol';
+import { isTerminal, systemActor, type Actor, type EventOf, type RunEvent } from '@fermata/protocol';
 import type { CommandOf } from '../commands.ts';
 import type { Draft } from '../draft.ts';
 import type { WaitState } from '../state.ts';
@@ -14,6 +7,7 @@ import { mayOpen } from './driving.ts';
 import { cancel } from './ending.ts';
 import { CHANGED, UNCHANGED, type Decision } from './refuse.ts';
 import { fence } from './settle.ts';
+import { systemResolution } from './system-resolution.ts';
 
 /** Starts a child run in the commit that opens the wait for it. Like every wait, not under a hold. */
 export function delegate(draft: Draft, command: CommandOf<'delegate'>): Decision {
@@ -89,18 +83,7 @@ export function childFinished(draft: Draft, { type: _type, ...data }: CommandOf<
   if (wait === undefined) return CHANGED;
   const by: Actor = { type: 'agent', id: childRunId, name: 'child run' };
   const reason = status === 'succeeded' ? null : (error?.message ?? `the child run was ${status}`);
-  const resolution: Resolution = {
-    outcome: 'finished',
-    value: output,
-    editedArgs: null,
-    reason,
-    by,
-    at: draft.now,
-    digestSeen: null,
-    digest: wait.digest,
-    via: 'system',
-    remember: null,
-  };
+  const resolution = systemResolution(draft, wait, { outcome: 'finished', value: output, reason, by });
   const { id: waitId, callId, tool } = wait;
   draft.emit({ type: 'wait.resolved', data: { waitId, callId, resolution } });
   if (callId === null || tool === null) return CHANGED;

@@ -7,6 +7,7 @@ import type { WaitState } from '../state.ts';
 import { refuseClosed, resolveWait } from './answers.ts';
 import { CHANGED, UNCHANGED, refuse, stale, type Decision } from './refuse.ts';
 import { exhaustLimit, isReached } from './limits.ts';
+import { systemResolution } from './system-resolution.ts';
 
 /** Title, metadata, limits, seal: accepted in every status. What is so already is not logged again. */
 export function update(draft: Draft, command: CommandOf<'update'>): Decision {
@@ -104,18 +105,13 @@ export function lateOutcome(draft: Draft, command: CommandOf<'lateOutcome'>): De
     return CHANGED;
   }
   const failed = 'error' in outcome;
-  resolveWait(draft, wait, {
-    outcome: failed ? 'error' : 'done',
-    value: failed ? outcome.error.message : outcome.output,
-    editedArgs: null,
-    reason: 'the outcome came late',
-    by,
-    at: draft.now,
-    digestSeen: null,
-    digest: wait.digest,
-    via: 'system',
-    remember: null,
-  });
+  const value = failed ? outcome.error.message : outcome.output;
+  const reason = 'the outcome came late';
+  resolveWait(
+    draft,
+    wait,
+    systemResolution(draft, wait, { outcome: failed ? 'error' : 'done', value, reason, by }),
+  );
   return CHANGED;
 }
 
