@@ -240,8 +240,19 @@ export const EVENT_DATA = {
     error: runErrorSchema,
     retryAfterMs: z.number().int().nullable().describe('Tried again after this time, ms; null: not'),
   }),
-  'step.started': z.object({ stepId, attempt, input: looseJsonSchema.nullable().describe('Input') }),
-  'step.completed': z.object({ stepId, output: looseJsonSchema.nullable().describe('Output') }),
+  'step.started': z.object({
+    stepId,
+    attempt,
+    input: looseJsonSchema.nullable().describe('Input'),
+    call: toolCallSchema.optional().describe('Carried out by this call, which the flow itself makes'),
+    turns: z.literal(true).optional().describe('Carried out by turns of a model'),
+  }),
+  'step.completed': z.object({
+    stepId,
+    output: looseJsonSchema.nullable().describe('Output'),
+    unresolved: z.array(z.string()).optional().describe('Names in its templates that nothing is known of'),
+    fallback: jsonObjectSchema.optional().describe('Which fallbacks were tried: {type, model, attempts}'),
+  }),
   'step.skipped': z.object({ stepId, reason }),
   'step.failed': z.object({
     stepId,

@@ -10,6 +10,7 @@ export * from './storable.ts';
 export * from './transcript.ts';
 export * from './wait.ts';
 export * from './event.ts';
+export * from './flow.ts';
 export * from './run.ts';
 export * from './job.ts';
 export * from './inbox.ts';
