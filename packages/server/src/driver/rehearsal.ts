@@ -106,6 +106,7 @@ async function step(play: Play): Promise<boolean> {
     case 'give_back':
       // Beside the calls under way, a segment takes up those that have just become ready.
       return (run.isDriven || isRequesting(play)) && run.state.turn.phase === 'tools' && takeUpCalls(play);
+    case 'step':
     case 'park':
       return false;
   }

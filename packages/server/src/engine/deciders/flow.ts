@@ -60,7 +60,7 @@ function flowBetween(draft: Draft, stepId: string): FlowState {
 export function skipStep(draft: Draft, command: CommandOf<'skipStep'>): Decision {
   const { stepId, reason, next } = command;
   const flow = flowBetween(draft, stepId);
-  if (flow.step !== null) stale(draft, `step ${stepId} was begun`);
+  if (flow.step !== null && flow.step.phase !== 'failed') stale(draft, `step ${stepId} was begun`);
   draft.emit({ type: 'step.skipped', data: { stepId, reason, next } });
   return CHANGED;
 }
