@@ -23,7 +23,7 @@ describe('a run of a flow', () => {
         }),
         step('set', 'off', { variable: 'x', value: 1, enabled: false }),
         step('set', 'never', { variable: 'x', value: 1, when: 'sized.length > 100' }),
-        step('set', 'keeps', { variable: 'y', value: '{{ sized }}', when: 'x === undefined || true' }),
+        step('set', 'keeps', { variable: 'y', value: '{{ sized }}', when: 'x === null' }),
       ],
       { name: 'Ann' },
     );

@@ -39,10 +39,11 @@ export function flowVariables(
   };
 }
 
+/** Null for a step that was skipped or has failed: expressions may ask, where a name that nobody knows is an error. */
 function outputsOf(flow: RunFlow, steps: readonly FoldedStep[]): JsonObject {
   const outputs: JsonObject = {};
   for (const { id, outcome, output } of steps) {
-    if (outcome === null || outcome === 'skipped') continue;
+    if (outcome === null) continue;
     const step = findStep(flow.steps, id);
     if (step === null) continue;
     if (step.type === 'set') outputs[step.variable] = output;
