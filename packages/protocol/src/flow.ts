@@ -159,15 +159,15 @@ const sendStepSchema = z.strictObject({
   text: template('Text that the run says to its reader'),
 });
 
-type PlainStep = z.infer<
+type PlainStepSchema =
   | typeof agentStepSchema
   | typeof toolStepSchema
   | typeof httpStepSchema
   | typeof transformStepSchema
   | typeof setStepSchema
   | typeof waitStepSchema
-  | typeof sendStepSchema
->;
+  | typeof sendStepSchema;
+type PlainStep = z.infer<PlainStepSchema>;
 
 /** Steps of one branch are carried out, or none when it is not given. */
 export interface ConditionStep {
@@ -186,9 +186,14 @@ export interface ConditionStep {
 
 export type FlowStep = PlainStep | ConditionStep;
 
-export const flowStepSchema: z.ZodType<FlowStep> = z.lazy(() =>
+/** A step as it is given, before defaults are filled in. */
+export type FlowStepInput =
+  | z.input<PlainStepSchema>
+  | (Omit<ConditionStep, 'then' | 'else'> & { then: FlowStepInput[]; else?: FlowStepInput[] | undefined });
+
+export const flowStepSchema: z.ZodType<FlowStep, FlowStepInput> = z.lazy(() =>
   z
-    .union([
+    .discriminatedUnion('type', [
       agentStepSchema,
       toolStepSchema,
       httpStepSchema,

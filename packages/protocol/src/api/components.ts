@@ -13,6 +13,7 @@ import {
 } from '../agent.ts';
 import { partSchema } from '../content.ts';
 import { checkpointSchema, eventTypeSchema, holdSchema, planStepSchema, runErrorSchema } from '../event.ts';
+import { flowErrorHandlingSchema, flowFallbackSchema, flowFieldsSchema, flowStepSchema } from '../flow.ts';
 import { limitsSchema } from '../limits.ts';
 import { usageSchema } from '../run.ts';
 import { roleSchema, runStatusSchema } from '../status.ts';
@@ -31,6 +32,10 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Checkpoint: checkpointSchema,
   DeadlineStep: deadlineStepSchema,
   EventType: eventTypeSchema,
+  FlowErrorHandling: flowErrorHandlingSchema,
+  FlowFallback: flowFallbackSchema,
+  FlowFields: flowFieldsSchema,
+  FlowStep: flowStepSchema,
   Hold: holdSchema,
   HttpTool: httpToolSchema,
   Limits: limitsSchema,

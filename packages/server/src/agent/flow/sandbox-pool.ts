@@ -12,7 +12,7 @@ const IDLE_MS = 30_000;
 
 /** One thing to run; see sandbox-worker.mjs. */
 export type SandboxJob = { timeoutMs: number } & (
-  | { compileOnly: true; sources: readonly string[] }
+  | { compileOnly: true; programs: readonly (readonly string[])[] }
   | { source: string; variables: string; truth: boolean; maxResultBytes: number }
 );
 

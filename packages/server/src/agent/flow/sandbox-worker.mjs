@@ -90,16 +90,17 @@ function runJob(job) {
   return { ...reply, spent: isBroken || memory.buffer.byteLength > KEEP_BYTES };
 }
 
+/** Why each program does not parse, or null; it must in each of its forms. */
 function compile(context, job) {
-  for (const source of job.sources) {
-    const result = context.evalCode(source, FILE, { compileOnly: true });
-    if (result.error !== undefined) {
-      const { message } = thrown(context, null, result.error);
-      return failure(message);
+  const faults = job.programs.map((forms) => {
+    for (const form of forms) {
+      const result = context.evalCode(form, FILE, { compileOnly: true });
+      if (result.error !== undefined) return thrown(context, null, result.error).message;
+      result.value.dispose();
     }
-    result.value.dispose();
-  }
-  return { json: 'null' };
+    return null;
+  });
+  return { json: JSON.stringify(faults) };
 }
 
 function evaluate(runtime, context, job, run) {

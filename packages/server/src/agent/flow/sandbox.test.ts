@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
 import type { Json } from '@fermata/protocol';
-import { evaluateCondition, evaluateExpression, expressionFault, runScript, scriptFault } from './sandbox.ts';
+import { evaluateCondition, evaluateExpression, runScript, syntaxFaults } from './sandbox.ts';
 
 const value = (json: Json) => ({ ok: true, value: json });
 const failure = (code: string, message: unknown = expect.any(String)) => ({
@@ -179,19 +179,26 @@ describe('a hostile script', () => {
 });
 
 describe('the syntax check', () => {
+  const faults = (kind: 'expression' | 'script', ...texts: string[]): Promise<(string | null)[]> =>
+    syntaxFaults(texts.map((text) => ({ kind, text })));
+  const syntax = expect.stringContaining('SyntaxError') as string;
+
   it('finds what is no expression', async () => {
-    expect(await expressionFault('a > 1 && b')).toBeNull();
-    expect(await expressionFault('{ a: 1 }')).toBeNull();
-    expect(await expressionFault('for(;;){}')).toEqual(expect.stringContaining('SyntaxError'));
-    expect(await expressionFault('1); (2')).toEqual(expect.stringContaining('SyntaxError'));
-    expect(await expressionFault('')).toEqual(expect.stringContaining('SyntaxError'));
-    expect(await expressionFault('('.repeat(100_000))).not.toBeNull();
+    expect(
+      await faults('expression', 'a > 1 && b', 'for(;;){}', '{ a: 1 }', '1); (2', '', 'await a'),
+    ).toEqual([null, syntax, null, syntax, syntax, null]);
   });
 
   it('finds what is no script, without running it', async () => {
-    expect(await scriptFault('for(;;){}')).toBeNull();
-    expect(await scriptFault('return await x')).toBeNull();
-    expect(await scriptFault('const a = 1;\nreturn a +;')).toMatch(/SyntaxError.*line 2/);
-    expect(await scriptFault('})(); (() => {')).toEqual(expect.stringContaining('SyntaxError'));
+    const scripts = ['for(;;){}', 'return await x', 'const a = 1;\nreturn a +;', '})(); (() => {'];
+    const found = await faults('script', ...scripts);
+    expect(found).toEqual([null, null, syntax, syntax]);
+    expect(found[2]).toContain('(line 2)');
+  });
+
+  it('finds what breaks the parser, beside others that are fine', async () => {
+    const found = await faults('expression', 'a', '('.repeat(100_000), 'b');
+    expect(found).toEqual([null, expect.any(String), null]);
+    expect(await faults('script')).toEqual([]);
   });
 });

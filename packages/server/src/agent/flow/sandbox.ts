@@ -50,16 +50,28 @@ export function runScript(
   return run(asScript(script), variables, false, SCRIPT_TIMEOUT_MS, options);
 }
 
-/** Why a text is no expression, or null. */
-export function expressionFault(expression: string): Promise<string | null> {
-  // In brackets too, so that a closing parenthesis cannot end the one that is put around it.
-  return syntaxFault([asExpression(expression), `[\n${expression}\n]`]);
+/** JavaScript of a flow that is not run yet. */
+export interface SourceText {
+  kind: 'expression' | 'script';
+  text: string;
 }
 
-/** Why a text is no body of a function, or null. */
-export function scriptFault(script: string): Promise<string | null> {
-  return syntaxFault([asScript(script), `async function script() {\n${script}\n}`]);
+/** Why a text does not parse as what it is, or null, for each of them. Runs nothing. Never rejects. */
+export async function syntaxFaults(sources: readonly SourceText[]): Promise<(string | null)[]> {
+  const programs = sources.map(({ kind, text }) => PROGRAMS[kind](text));
+  const reply = await runInSandbox({ compileOnly: true, programs, timeoutMs: CHECK_TIMEOUT_MS });
+  if ('json' in reply) return JSON.parse(reply.json) as (string | null)[];
+  // One that breaks the parser itself hides what the others are.
+  if (sources.length === 1) return [failed(reply, CHECK_TIMEOUT_MS).error.message];
+  const each = await Promise.all(sources.map((source) => syntaxFaults([source])));
+  return each.flat();
 }
+
+/** What must parse, in two forms: what closes the brackets of the one does not parse in the other. */
+const PROGRAMS: Record<SourceText['kind'], (text: string) => readonly string[]> = {
+  expression: (text) => [asExpression(text), `async () => [\n${text}\n]`],
+  script: (text) => [asScript(text), `async function script() {\n${text}\n}`],
+};
 
 function asExpression(expression: string): string {
   return `(async () => (\n${expression}\n))()`;
@@ -83,11 +95,6 @@ async function run(
   if (!value.ok)
     return { ok: false, error: { code: 'script_failed', message: `the result is ${value.message}` } };
   return { ok: true, value: value.value };
-}
-
-async function syntaxFault(sources: readonly string[]): Promise<string | null> {
-  const reply = await runInSandbox({ compileOnly: true, sources, timeoutMs: CHECK_TIMEOUT_MS });
-  return 'json' in reply ? null : failed(reply, CHECK_TIMEOUT_MS).error.message;
 }
 
 function failed(

@@ -1,4 +1,4 @@
-import { answerBodySchema, type AgentFields, type DeadlineStep } from '@fermata/protocol';
+import { answerBodySchema, type AgentFields, type DeadlineStep, type Tool } from '@fermata/protocol';
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath, type Fault } from '../../http/request-validation.ts';
@@ -17,17 +17,26 @@ export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpSe
       faults.push({ path: `${place}.name`, message: `another tool is called ${JSON.stringify(tool.name)}` });
     }
     names.add(tool.name);
-    if (tool.inputSchema !== undefined) {
-      const schema = compileSchema(tool.inputSchema);
-      if (!schema.ok) faults.push({ path: `${place}.inputSchema`, message: schema.message });
-    }
-    faults.push(...ladderFaults(tool.deadline ?? [], joinPath(place, ['deadline'])));
+    faults.push(...toolFaults(tool, place));
   }
   if (fields.output !== undefined) {
     const schema = compileSchema(fields.output);
     if (!schema.ok) faults.push({ path: joinPath(path, ['output']), message: schema.message });
   }
   if (faults.length > 0) throw invalidRequest(faults);
+}
+
+/** Throws `invalid_request` for what `checkAgent` refuses in a tool. */
+export function checkTool(tool: Tool, path: string): void {
+  const faults = toolFaults(tool, path);
+  if (faults.length > 0) throw invalidRequest(faults);
+}
+
+function toolFaults(tool: Tool, path: string): Fault[] {
+  const faults = ladderFaults(tool.deadline ?? [], joinPath(path, ['deadline']));
+  if (tool.inputSchema === undefined) return faults;
+  const schema = compileSchema(tool.inputSchema);
+  return schema.ok ? faults : [{ path: `${path}.inputSchema`, message: schema.message }, ...faults];
 }
 
 /** A step must do something, and a decision must be an answer to one kind of wait. */
