@@ -1,7 +1,7 @@
-import type { FlowStep, Json } from '@fermata/protocol';
+import { placedSteps, type FlowStep, type Json } from '@fermata/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allSteps, findStep, nextStep, withStep, type FlowProgress, type StepOutcome } from './flow-path.ts';
+import { findStep, nextStep, withStep, type FlowProgress, type StepOutcome } from './flow-path.ts';
 
 function set(id: string): FlowStep {
   return { id, name: id, type: 'set', variable: 'x', value: id };
@@ -76,7 +76,7 @@ describe('the path through a flow', () => {
     fc.assert(
       fc.property(tree, choices, (drawn, ends) => {
         const named = numbered(drawn);
-        const order = allSteps(named).map((step) => step.id);
+        const order = [...placedSteps(named)].map(({ step }) => step.id);
         const places = walk(named, ends).map((id) => order.indexOf(id));
         expect(places.every((place, index) => place > (places[index - 1] ?? -1))).toBe(true);
         for (const id of order) expect(findStep(named, id)?.id).toBe(id);

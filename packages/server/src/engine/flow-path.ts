@@ -1,4 +1,11 @@
-import { isJsonObject, type Json, type FlowStep, type JsonObject, type RunFlow } from '@fermata/protocol';
+import {
+  isJsonObject,
+  placedSteps,
+  type FlowStep,
+  type Json,
+  type JsonObject,
+  type RunFlow,
+} from '@fermata/protocol';
 
 /** What became of a step. `failed`: the flow has gone on without it. */
 export type StepOutcome = 'completed' | 'skipped' | 'failed';
@@ -38,20 +45,8 @@ export function withStep(
 
 /** The step of that id, wherever it is nested, or null. */
 export function findStep(steps: readonly FlowStep[], stepId: string): FlowStep | null {
-  for (const step of steps) {
-    if (step.id === stepId) return step;
-    if (step.type !== 'condition') continue;
-    const inside = findStep([...step.then, ...(step.else ?? [])], stepId);
-    if (inside !== null) return inside;
-  }
+  for (const { step } of placedSteps(steps)) if (step.id === stepId) return step;
   return null;
-}
-
-/** Every step, conditions before what is nested in them. */
-export function allSteps(steps: readonly FlowStep[]): FlowStep[] {
-  return steps.flatMap((step) =>
-    step.type === 'condition' ? [step, ...allSteps(step.then), ...allSteps(step.else ?? [])] : [step],
-  );
 }
 
 /** A run's flow, which was checked and pinned when the run was started; null for a run of an agent. */
