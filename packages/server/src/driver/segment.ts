@@ -3,6 +3,7 @@ import { UnknownEvent } from '../eventlog/known-event.ts';
 import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { modelTurn } from './acts/model-turn.ts';
 import { toolCalls } from './acts/tool-calls.ts';
+import type { FlowRun } from './flow/flow-run.ts';
 import { nextAct, type Act } from './next-act.ts';
 import { runFields, type Segment } from './segment-context.ts';
 import { delayAfterFailure, giveBack, type GiveBack } from './segment-give-back.ts';
@@ -41,7 +42,7 @@ async function runSegment(
     const opened = await openSegment(deps, claimed, tenure, control);
     if (opened !== null) {
       await using closing = opened;
-      await drive(closing.segment);
+      await drive(closing.segment, closing.flow);
     }
     if (tenure.failure !== null) throw tenure.failure;
   } catch (error) {
@@ -63,7 +64,7 @@ async function afterError(deps: SegmentDeps, claimed: ClaimedRun, error: unknown
 }
 
 /** Decide, act, commit, until there is nothing more to do here. */
-async function drive(segment: Segment): Promise<void> {
+async function drive(segment: Segment, flow: FlowRun | null): Promise<void> {
   const { log, stop, drain } = segment;
   const stopWatching = watchActiveTime(segment);
   try {
@@ -71,7 +72,7 @@ async function drive(segment: Segment): Promise<void> {
     while (!stop.aborted && !drain.aborted) {
       saveSnapshotWhenDue(segment);
       const before = log.state.head;
-      const goesOn = await perform(segment, nextAct(log.state));
+      const goesOn = await perform(segment, flow, nextAct(log.state));
       if (!goesOn) return;
       fruitless = log.state.head > before ? 0 : fruitless + 1;
       if (fruitless >= FRUITLESS_ACTS && !stop.aborted) throw new Error('the segment makes no progress');
@@ -82,13 +83,16 @@ async function drive(segment: Segment): Promise<void> {
 }
 
 /** False: this segment is done with the run. */
-async function perform(segment: Segment, act: Act): Promise<boolean> {
+async function perform(segment: Segment, flow: FlowRun | null, act: Act): Promise<boolean> {
   switch (act.kind) {
     case 'turn':
-      await modelTurn(segment, act);
+      await modelTurn(flow?.carrier() ?? segment, act);
       return true;
     case 'calls':
-      await toolCalls(segment);
+      await toolCalls(flow?.carrier() ?? segment);
+      return true;
+    case 'step':
+      await flow?.advance();
       return true;
     case 'finish':
       await finish(segment);
@@ -101,7 +105,7 @@ async function perform(segment: Segment, act: Act): Promise<boolean> {
 
 /** The last answer was committed while something stood in the way, which is gone. */
 async function finish(segment: Segment): Promise<void> {
-  const result = outputOf(lastAssistantText(segment.log.messages()), segment.agent.output);
+  const result = outputOf(lastAssistantText(segment.messages()), segment.agent.output);
   const outcome = await segment.commit([
     result.ok
       ? { type: 'finish', output: result.output }

@@ -28,7 +28,7 @@ export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFa
     failure.kind === 'invalid_output'
       ? { code: 'invalid_output', message: failure.message }
       : { code: failure.code, message: failure.message };
-  const then = await whatFollows(segment, failure);
+  const then = await whatFollows(segment, failure, error);
   const { turn, attempt } = tried;
   const failed = await segment.commit([{ type: 'failTurn', turn, attempt, error, then }]);
   if (failed.kind === 'refused') throw failed.error;
@@ -39,21 +39,28 @@ export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFa
 async function whatFollows(
   segment: Segment,
   failure: Exclude<TurnFailure, { kind: 'aborted' }>,
+  error: RunError,
 ): Promise<Then> {
   const { count, rejections } = segment.failures;
   switch (failure.kind) {
     case 'invalid_output':
-      return rejections < 2 ? { kind: 'retry', afterMs: 0 } : { kind: 'fail' };
+      return rejections < 2 ? { kind: 'retry', afterMs: 0 } : failing(segment, error);
     case 'retryable':
-      if (count >= segment.limits.turnAttempts) return await giveUp(segment);
+      if (count >= segment.limits.turnAttempts) return await giveUp(segment, error);
       return { kind: 'retry', afterMs: retryDelayMs(count, failure) };
     case 'terminal':
-      return failure.code === 'provider_failed' ? await giveUp(segment) : { kind: 'fail' };
+      return failure.code === 'provider_failed' ? await giveUp(segment, error) : failing(segment, error);
   }
 }
 
-async function giveUp(segment: Segment): Promise<Then> {
-  return { kind: (await onProviderFailure(segment)) === 'hold' ? 'hold' : 'fail' };
+/** In a flow the step fails, which knows what may be tried in its place. */
+function failing({ step }: Segment, error: RunError): Then {
+  return step === null ? { kind: 'fail' } : { kind: 'step', step: step.fails(error) };
+}
+
+async function giveUp(segment: Segment, error: RunError): Promise<Then> {
+  if (segment.step?.hasFallback === true) return failing(segment, error);
+  return (await onProviderFailure(segment)) === 'hold' ? { kind: 'hold' } : failing(segment, error);
 }
 
 /** The run's own word goes before its agent's; it stands in its first event. */

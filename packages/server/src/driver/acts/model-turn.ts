@@ -3,6 +3,7 @@ import {
   textOf,
   type Json,
   type Part,
+  type RunError,
   type ToolCall,
   type TranscriptMessage,
 } from '@fermata/protocol';
@@ -26,21 +27,23 @@ export async function modelTurn(
   segment: Segment,
   { turn, attempt }: { turn: number; attempt: number },
 ): Promise<void> {
-  const { deps, log, agent, failures } = segment;
+  const { deps, log, agent, failures, step } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
   if (await endUnreviewed(segment)) return;
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
   const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
-  const chosen = turnModel({ state: log.state, agent, resolve, priceOf: deps.priceOf });
-  if (!chosen.ok) {
-    await segment.commit([{ type: 'fail', error: chosen.error }]);
+  const instead = step?.model ?? null;
+  const chosen = turnModel({ state: log.state, agent, instead, resolve, priceOf: deps.priceOf });
+  const refusal = chosen.ok ? turnsSpent(segment, turn) : chosen.error;
+  if (!chosen.ok || refusal !== null) {
+    if (refusal !== null) await segment.commit([step?.fails(refusal) ?? { type: 'fail', error: refusal }]);
     return;
   }
   const { model } = chosen;
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
-  const messages = log.messages();
+  const messages = segment.messages();
   const through = log.transcript.seq;
   const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
   if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
@@ -55,7 +58,7 @@ export async function modelTurn(
   const outcome = await deps.models.call({
     model: chosen.name,
     script: agent.script,
-    turn,
+    turn: turn - (step?.turnsBefore ?? 0),
     attempt,
     instructions: agent.instructions,
     messages: [...messages, ...correction(segment, through)],
@@ -67,6 +70,18 @@ export async function modelTurn(
     loadBlob: (url) => loadBlob(segment, url),
   });
   await settle(segment, tried, deltas, outcome);
+}
+
+/** The agent of a step has used up its own turns. */
+function turnsSpent({ step, agent }: Segment, turn: number): RunError | null {
+  const most = agent.limits?.maxTurns ?? null;
+  if (step === null || most === null || turn - step.turnsBefore <= most) return null;
+  return { code: 'max_turns', message: `${agent.name} has made the ${most} turns that it may make` };
+}
+
+/** Of a step: without what its input begins with, which it has not said itself. */
+function ownMessages({ step, messages }: Segment): TranscriptMessage[] {
+  return step === null ? messages() : messages().filter((message) => message.turn !== null);
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
@@ -86,17 +101,20 @@ async function settle(
   if (answer === null) return await failTurn(segment, tried, unstorable('is nested too deeply'));
   const text = textOf(answer.parts);
   const isLast = answer.toolCalls.length === 0;
+  const { step, agent } = segment;
   const result = outputOf(
-    text === '' ? lastAssistantText(segment.log.messages()) : text,
-    segment.agent.output,
+    text === '' ? lastAssistantText(ownMessages(segment)) : text,
+    agent.output ?? step?.resultSchema,
   );
   if (isLast && !result.ok) {
     segment.failures.rejected = { text, problem: result.problem };
     return await failTurn(segment, tried, { kind: 'invalid_output', message: result.problem });
   }
+  const output = isLast && result.ok ? result.output : null;
+  const then = step === null || output === null ? {} : { then: await step.ends(output) };
   const completed = await segment.commit([
     ...rest,
-    completeTurn(segment, tried, answer, isLast && result.ok ? result.output : null),
+    { ...completeTurn(segment, tried, answer, output), ...then },
   ]);
   if (completed.kind === 'refused') {
     segment.deps.log.error({ error: completed.error, ...tried }, 'an answer could not be committed');

@@ -9,11 +9,13 @@ export type TurnModel = { ok: true; name: string; model: string } | { ok: false;
 export function turnModel(options: {
   state: Pick<RunState, 'model' | 'limits'>;
   agent: Pick<RunAgent, 'model'>;
+  /** Goes before the run's and the agent's; null: none. */
+  instead?: string | null;
   resolve(name: string): ResolvedModel;
   priceOf: SegmentDeps['priceOf'];
 }): TurnModel {
-  const { state, agent, resolve, priceOf } = options;
-  const name = state.model ?? agent.model;
+  const { state, agent, instead = null, resolve, priceOf } = options;
+  const name = instead ?? state.model ?? agent.model;
   const resolved = resolve(name);
   if (!resolved.ok) return { ok: false, error: { code: resolved.code, message: resolved.message } };
   const model = `${resolved.provider}/${resolved.model}`;
