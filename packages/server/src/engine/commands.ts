@@ -127,7 +127,10 @@ export interface Commands {
     attempt: number;
     input: Json | null;
     unresolved?: string[];
-    work: { kind: 'turns' } | { kind: 'call'; tool: string; args: Json } | { kind: 'own'; then: readonly StepEnd[] };
+    work:
+      | { kind: 'turns' }
+      | { kind: 'call'; tool: string; args: Json }
+      | { kind: 'own'; then: readonly StepEnd[] };
   };
   /** `next`: the step that comes then, or null at the end of the flow. */
   completeStep: {
