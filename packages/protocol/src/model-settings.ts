@@ -17,7 +17,9 @@ export const reasoningSchema = z
         .describe('Tokens for thinking, where the provider counts them; goes before effort there'),
     }),
   ])
-  .describe('Whether and how much the model thinks before it answers; absent: as the provider does by itself');
+  .describe(
+    'Whether and how much the model thinks before it answers; absent: as the provider does by itself',
+  );
 export type Reasoning = z.infer<typeof reasoningSchema>;
 
 /** What a provider does not know of these it is not sent, or ignores: `docs/agents.md` has the table. */
@@ -64,5 +66,7 @@ export const agentFallbackSchema = z
       delayMs,
     }),
   ])
-  .describe('What to try when the model provider has failed a turn: it again, another model, or a given answer');
+  .describe(
+    'What to try when the model provider has failed a turn: it again, another model, or a given answer',
+  );
 export type AgentFallback = z.infer<typeof agentFallbackSchema>;

@@ -54,6 +54,8 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Tool: toolSchema,
   ToolCall: transcriptCallSchema,
   ToolRun: toolRunSchema,
+  // Where the circle of agents and the agents that their tools run is cut.
+  Tools: agentFieldsSchema.shape.tools,
   Usage: usageSchema,
 };
 

@@ -1,4 +1,12 @@
-import type { ApprovalPolicy, DeadlineStep, HttpTool, Json, JsonObject, Tool, ToolRun } from '@fermata/protocol';
+import type {
+  ApprovalPolicy,
+  DeadlineStep,
+  HttpTool,
+  Json,
+  JsonObject,
+  Tool,
+  ToolRun,
+} from '@fermata/protocol';
 import { compileSchema, problemText } from '../../schemas/json-schema.ts';
 
 /**

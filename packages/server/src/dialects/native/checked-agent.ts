@@ -8,14 +8,14 @@ import {
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { faultsOf, joinPath, type Fault } from '../../http/request-validation.ts';
-import { compileSchema } from '../../schemas/json-schema.ts';
+import { compileSchema, problemText } from '../../schemas/json-schema.ts';
 
 type Checked = Pick<AgentFields, 'tools' | 'output' | 'mcpServers' | 'fallbacks'>;
 
 /**
  * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, for tools of
- * type run without an agent or flow (and the other way round), and for deadline steps that do nothing or decide what
- * no wait asks; also within the agents that its tools run.
+ * type run without an agent or flow (and the other way round), for given answers that are no valid result, and for
+ * deadline steps that do nothing or decide what no wait asks; also within the agents that its tools run.
  */
 export function checkAgent(fields: Checked, path: string): void {
   const faults = agentFaults(fields, path);
@@ -42,7 +42,29 @@ function agentFaults(fields: Checked, path: string): Fault[] {
     const schema = compileSchema(fields.output);
     if (!schema.ok) faults.push({ path: joinPath(path, ['output']), message: schema.message });
   }
-  return faults;
+  return [...faults, ...fallbackFaults(fields, path)];
+}
+
+/** A given answer is the run's result, so it must be one. */
+function fallbackFaults({ fallbacks = [], output: schema }: Checked, path: string): Fault[] {
+  if (schema === undefined) return [];
+  const compiled = compileSchema(schema);
+  return fallbacks.flatMap((fallback, index): Fault[] => {
+    if (fallback.type !== 'output' || !compiled.ok) return [];
+    const place = joinPath(path, ['fallbacks', index, 'output']);
+    const parsed = parsedJson(fallback.output);
+    if (parsed === undefined) return [{ path: place, message: 'expected JSON, as the agent’s output is' }];
+    const problem = compiled.validate(parsed);
+    return problem === null ? [] : [{ path: place, message: problemText(problem) }];
+  });
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function runFaults({ type, run }: Tool, path: string): Fault[] {
