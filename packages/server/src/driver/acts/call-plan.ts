@@ -57,9 +57,13 @@ export function planCall(options: CallPlanOptions): CallPlan {
     return { kind: 'wait', wait: approvalWait(call, tool, nowMs, policyText(tool.approval)) };
   }
   if (!tool.opensWait) return request(call, tool, state);
-  if (tool.type === 'builtin' && tool.name === 'delegate') return { kind: 'delegate', call, tool };
+  if (startsRun(tool)) return { kind: 'delegate', call, tool };
   const draft = waitOfCall(call, tool, nowMs);
   return draft.ok ? { kind: 'wait', wait: draft.wait } : fail('tool_failed', draft.message);
+}
+
+function startsRun({ type, name, target }: ResolvedTool): boolean {
+  return target.kind === 'run' || (type === 'builtin' && name === 'delegate');
 }
 
 /** An approval is of the exact call: whatever has changed since then, in the log or in its reader, asks again. */
