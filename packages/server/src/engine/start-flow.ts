@@ -27,6 +27,8 @@ export interface ResolvedFlow {
   agents: readonly RunAgent[];
 }
 
+type FlowCaller = Pick<Caller, 'organizationId' | 'via'>;
+
 /** Room for the rest of `run.created`. */
 const MARGIN_BYTES = 16_384;
 
@@ -42,7 +44,7 @@ export function namedFlow({ flows }: StartFlowPorts, caller: Caller, request: St
 /** Pins a flow: every agent step carries its agent, in the version of now. */
 export async function resolveFlow(
   ports: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
   request: Pick<StartRun, 'model' | 'script' | 'tools' | 'mode'>,
 ): Promise<ResolvedFlow> {
@@ -87,6 +89,21 @@ export function modelsOf({ flow, agents }: ResolvedFlow): string[] {
   ];
 }
 
+/** What an agent says of the whole run. */
+export type Policies = Pick<RunAgent, 'limits' | 'onLimit' | 'onProviderFailure'>;
+
+/** What agents say of the run that they are in; of several the more patient one counts. */
+export function policiesOf(agents: readonly RunAgent[]): Policies {
+  const [first] = agents;
+  return {
+    limits: agents.length === 1 ? (first?.limits ?? {}) : limitsOf(agents),
+    onLimit: agents.find(({ onLimit }) => onLimit === 'pause')?.onLimit ?? first?.onLimit,
+    onProviderFailure:
+      agents.find(({ onProviderFailure }) => onProviderFailure === 'hold')?.onProviderFailure ??
+      first?.onProviderFailure,
+  };
+}
+
 /**
  * What limits a run of several agents: the sum of their limits, since each may use its own up; where one has none,
  * neither has the run. The earliest `deadlineAt` holds for all.
@@ -105,7 +122,7 @@ export function limitsOf(agents: readonly RunAgent[]): Limits {
 
 async function fieldsOf(
   { flows }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
 ): Promise<{ fields: FlowFields; id: string | null; version: number | null }> {
   if ('flow' in named) {
@@ -120,7 +137,7 @@ async function fieldsOf(
 /** The agent of each agent step, by the step's id. */
 async function agentsOf(
   { agents }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   steps: readonly FlowStep[],
   { model, script }: Pick<StartRun, 'model' | 'script'>,
 ): Promise<Map<string, RunAgent>> {
