@@ -33,7 +33,11 @@ type FlowCaller = Pick<Caller, 'organizationId' | 'via'>;
 const MARGIN_BYTES = 16_384;
 
 /** The flow that a request names, or that the caller's face has for requests that name nothing; null: an agent. */
-export function namedFlow({ flows }: StartFlowPorts, caller: Caller, request: StartRun): NamedFlow | null {
+export async function namedFlow(
+  { flows }: Pick<StartFlowPorts, 'flows'>,
+  caller: Caller,
+  request: StartRun,
+): Promise<NamedFlow | null> {
   const { flow, flowId, agent, agentId, tools, mode } = request;
   if (flow !== undefined) return { flow };
   if (flowId !== undefined) return { flowId };
