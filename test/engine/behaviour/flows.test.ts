@@ -79,6 +79,41 @@ describe('each type of step', () => {
     ]);
   });
 
+  it('agent: delegates to a child run, which is held and goes on with it', async () => {
+    const { api } = world();
+    const child = { name: 'child', model: 'script/child', script: [{ text: 'Hm', delayMs: 400 }] };
+    const script = [
+      { toolCalls: [{ tool: 'delegate', args: { input: 'go', agent: child } }] },
+      { text: 'It says Hm' },
+    ];
+    const agent = { model: 'script/flow', script, tools: [{ type: 'builtin', name: 'delegate' }] };
+    const run = await start([step('agent', 'a', { agent }), step('send', 'b', { text: 'done' })]);
+    await api.event(run.id, 'child.started');
+    await api.command(run.id, 'pause');
+    await api.event(run.id, 'tree.paused');
+    await api.command(run.id, 'resume');
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'done' });
+    expect(await ends(run.id)).toEqual([
+      ['a', 'It says Hm'],
+      ['b', 'done'],
+    ]);
+  });
+
+  it('agent: begins with its session, and the session goes on with what it has said', async () => {
+    const { api } = world();
+    const steps = [step('agent', 'a', { agent: says('I heard {{input}}') })];
+    const first = await start(steps, { input: 'one', sessionKey: 'flow-session' });
+    await api.finished(first.id);
+    const all = '{% for m in messages %}{{ m.role }}: {{ m.content }}. {% endfor %}';
+    const second = await start([step('send', 'b', { text: all })], {
+      input: 'two',
+      sessionKey: 'flow-session',
+    });
+    expect(await api.finished(second.id)).toMatchObject({
+      output: 'user: one. assistant: I heard one. user: two. ',
+    });
+  });
+
   it('http and tool: requests under their keys, with secrets that only the request has', async () => {
     const { api, target } = world();
     const run = await start(

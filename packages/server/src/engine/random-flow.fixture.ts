@@ -10,7 +10,7 @@ const IDS = ['s1', 's2', 's3'];
 /** What a segment, or a confused one, does with the run's flow, wherever it stands. */
 export function stepCommands(run: Run, a: number, b: number, c: number): Command[] {
   const { flow } = run.state;
-  const isBegun = flow?.step != null && flow.step.phase !== 'failed';
+  const isBegun = (flow?.step?.phase ?? 'failed') !== 'failed';
   // A poll, or a call that was not made, is followed by another attempt.
   if (isBegun && b % 6 > 0) return stepEnd(run, c);
   if (flow?.next === null) return [{ type: 'finish', output: 'done' }];

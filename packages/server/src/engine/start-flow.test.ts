@@ -97,12 +97,18 @@ describe('resolving a flow', () => {
   it('takes the default flow for requests that name nothing', async () => {
     const chosen: NamedFlow = { flowId: 'flow_1' };
     const asked = ports(chosen);
-    expect(await namedFlow(asked, caller, { input: 'x' })).toBe(chosen);
-    for (const request of [{ agentId: 'a' }, { agent: {} }, { tools: [] }, { mode: 'external' as const }]) {
+    expect(await namedFlow(asked, caller, {})).toBe(chosen);
+    for (const request of [
+      { agentId: 'a' },
+      { agent: {} },
+      { tools: [] },
+      { mode: 'external' as const },
+      { missionId: 'm' },
+    ]) {
       expect(await namedFlow(asked, caller, request)).toBeNull();
     }
     expect(await namedFlow(asked, caller, { flowId: 'flow_2' })).toEqual({ flowId: 'flow_2' });
-    expect(await namedFlow(ports(), caller, { input: 'x' })).toBeNull();
+    expect(await namedFlow(ports(), caller, {})).toBeNull();
   });
 });
 
