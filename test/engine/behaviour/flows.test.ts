@@ -2,6 +2,7 @@ import type { Json, Run, RunEvent } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Body } from '../../world/api-client.ts';
 import { eventually } from '../../world/eventually.ts';
+import { startMcpTarget } from '../../world/mcp-target.ts';
 import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
 import { answerJson } from '../../world/tool-target.ts';
@@ -150,6 +151,25 @@ describe('each type of step', () => {
     expect(completed?.data).toMatchObject({ unresolved: ['nothing'] });
   });
 
+  it('tool: of an MCP server, which is asked with the run’s secrets', async () => {
+    const { api } = world();
+    await using mcp = await startMcpTarget();
+    const server = { name: 'calc', url: mcp.url, headers: { authorization: 'Bearer {{secrets.mcp}}' } };
+    const run = await start(
+      [
+        step('tool', 'add', {
+          tool: { type: 'mcp', name: 'add', server: 'calc' },
+          mcpServers: [server],
+          args: { a: '{{ a }}', b: 3 },
+        }),
+      ],
+      { input: { a: 2 }, secrets: { mcp: 'mcp-secret-2' } },
+    );
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded' });
+    expect(JSON.stringify(await ends(run.id))).toContain('5');
+    expect(mcp.authorization).toContain('Bearer mcp-secret-2');
+  });
+
   it('wait: a timer that parks the run, and a poll', async () => {
     const { api, target } = world();
     let asked = 0;
@@ -252,6 +272,8 @@ describe('a flow that is interrupted', () => {
       checkpoint: { label: expect.any(String) as string },
     });
     expect(await ends(run.id)).toEqual([]);
+    const asked = await api.call<{ preview: Body }>('POST', `/v1/runs/${run.id}/resume?dryRun=true`, {});
+    expect(asked.preview).toMatchObject({ next: 'step', calls: [] });
     target.handler = (_request, response) => answerJson(response, { ok: true });
     await api.command(run.id, 'resume');
     const waiting = await api.reaches(run.id, 'waiting');

@@ -171,6 +171,27 @@ describe('a step of an agent', () => {
     ]);
   });
 
+  it('makes its turn again when a pause aborts it, and is not begun again', async () => {
+    const world = createFlowWorld({
+      model: async () => {
+        if (world.prompts.length === 1) await world.send(run, pausing('now'));
+        return says(`answer ${world.prompts.length}`);
+      },
+    });
+    const run = world.startFlow([step('agent', 'a', { agent: agentOf(), prompt: 'Go' })]);
+    await world.driveFlow(run);
+    expect(run.state.status).toBe('paused');
+    await world.send(run, resuming());
+    await world.driveFlow(run);
+    expect(ends(run)).toEqual([['a', 'answer 2']]);
+    expect(eventsOf(run, 'step.started')).toHaveLength(1);
+    expect(eventsOf(run, 'turn.started').map(({ turn, attempt }) => [turn, attempt])).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
+    expect(world.prompts[1]?.messages).toEqual(world.prompts[0]?.messages);
+  });
+
   it('gives JSON where it says so, and asks again once for an answer that is none', async () => {
     const world = createFlowWorld({
       model: ({ messages }) => says(messages.length > 1 ? '{"n": 1}' : 'one'),
