@@ -23,6 +23,11 @@ const by = actorSchema;
 const reason = z.string().nullable().describe('Why, or null');
 const turn = z.number().int().positive().describe('Turn, from 1');
 const attempt = z.number().int().positive().describe('Attempt, from 1');
+const fallback = z
+  .number()
+  .int()
+  .min(0)
+  .describe('Which of the agent’s fallbacks is tried, from 0; absent: none yet');
 const callId = z.string().describe('Tool call');
 const waitId = z.string().describe('Wait');
 const tool = z.string().describe('Tool name');
@@ -204,6 +209,8 @@ export const EVENT_DATA = {
     attempt,
     through: z.number().int().describe('Last seq that the prompt contains'),
     model: z.string().describe('Model that is called'),
+    fallback: fallback.optional(),
+    forced: tool.optional().describe('Tool that the model must call in this turn (mustCall)'),
   }),
   'turn.completed': z.object({ turn }),
   'turn.failed': z.object({
@@ -211,6 +218,7 @@ export const EVENT_DATA = {
     attempt,
     error: runErrorSchema,
     retryAfterMs: z.number().int().nullable().describe('Tried again after this time, ms; null: not'),
+    fallback: fallback.optional(),
   }),
   'step.started': z.object({
     stepId,

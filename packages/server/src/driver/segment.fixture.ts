@@ -31,7 +31,9 @@ export const ANNA = { type: 'principal', id: 'anna', name: 'Anna' } as const;
 export type ModelScript = (request: ModelRequest, calls: number) => ModelOutcome | Promise<ModelOutcome>;
 export type ToolScript = (call: ToolCall, requests: number) => ToolOutcome | Promise<ToolOutcome>;
 
-export interface TestTool extends Partial<Pick<Tool, 'approval' | 'afterCrash' | 'deadline' | 'onExpire'>> {
+type ToolFields = 'approval' | 'afterCrash' | 'deadline' | 'onExpire' | 'maxCalls' | 'mustCall' | 'run';
+
+export interface TestTool extends Partial<Pick<Tool, ToolFields>> {
   name: string;
   type?: Tool['type'];
   inputSchema?: Tool['inputSchema'];
@@ -113,7 +115,15 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
       newChildRun(
         {
           runs: { byId: async () => childless },
-          agents: { get: () => Promise.reject(new EngineError('not_found', 'There is no such agent')) },
+          agents: {
+            get: () => Promise.reject(new EngineError('not_found', 'There is no such agent')),
+            defaultAgent: async () => ({ id: null, version: null, name: 'agent', model: 'script/echo' }),
+          },
+          flows: {
+            get: () => Promise.reject(new EngineError('not_found', 'There is no such flow')),
+            faults: async () => [],
+            defaultFlow: async () => null,
+          },
           newRunId: () => randomUUID(),
           reseal: (sealed) => sealed,
         },
@@ -252,9 +262,14 @@ function toTool(tool: TestTool): ResolvedTool {
     timeoutMs: tool.timeoutMs ?? 60_000,
     deadline: tool.deadline,
     onExpire: tool.onExpire,
-    target: opensWait
-      ? { kind: 'wait' }
-      : { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
+    maxCalls: tool.maxCalls,
+    mustCall: tool.mustCall,
+    target:
+      tool.run !== undefined
+        ? { kind: 'run', run: tool.run }
+        : opensWait
+          ? { kind: 'wait' }
+          : { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
   });
 }
 

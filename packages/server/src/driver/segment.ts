@@ -1,7 +1,9 @@
 import { EngineError } from '../engine/errors.ts';
+import { isStepAnswered } from '../engine/state.ts';
 import { UnknownEvent } from '../eventlog/known-event.ts';
-import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { modelTurn } from './acts/model-turn.ts';
+import { uncalledTool } from './acts/must-call.ts';
+import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { toolCalls } from './acts/tool-calls.ts';
 import type { FlowRun } from './flow/flow-run.ts';
 import { nextAct, type Act } from './next-act.ts';
@@ -92,7 +94,7 @@ async function perform(segment: Segment, flow: FlowRun | null, act: Act): Promis
       await toolCalls(flow?.carrier() ?? segment);
       return true;
     case 'step':
-      await flow?.advance();
+      if (flow !== null) await advance(segment, flow);
       return true;
     case 'finish':
       await finish(segment);
@@ -103,8 +105,9 @@ async function perform(segment: Segment, flow: FlowRun | null, act: Act): Promis
   }
 }
 
-/** The last answer was committed while something stood in the way, which is gone. */
+/** The last answer was committed while something stood in the way, which is gone, or is a tool that must be called. */
 async function finish(segment: Segment): Promise<void> {
+  if (await mustGoOn(segment)) return await turnMore(segment);
   const result = outputOf(lastAssistantText(segment.messages()), segment.agent.output);
   const outcome = await segment.commit([
     result.ok
@@ -112,4 +115,26 @@ async function finish(segment: Segment): Promise<void> {
       : { type: 'fail', error: { code: 'invalid_output', message: result.problem } },
   ]);
   if (outcome.kind === 'refused') throw outcome.error;
+}
+
+/** The step that turns carry out is over with its last answer, unless there is a tool that must be called. */
+async function advance({ log }: Segment, flow: FlowRun): Promise<void> {
+  const isAnswered = log.state.flow?.step?.phase === 'turns' && isStepAnswered(log.state);
+  if (isAnswered && (await mustGoOn(flow.carrier()))) await turnMore(flow.carrier());
+  else await flow.advance();
+}
+
+async function turnMore(segment: Segment): Promise<void> {
+  await modelTurn(segment, { turn: segment.log.state.turn.number + 1, attempt: 1 });
+}
+
+/** Tools that cannot be listed may stand in the way: the turn finds out, and tries again. */
+async function mustGoOn({ agent, log, toolbox, stop }: Segment): Promise<boolean> {
+  const { state, transcript } = log;
+  const isUncalled = (tools: readonly { name: string; mustCall: boolean }[]): boolean =>
+    uncalledTool({ state, calls: transcript.calls, tools }) !== null;
+  if (!isUncalled((agent.tools ?? []).map(({ name, mustCall = false }) => ({ name, mustCall }))))
+    return false;
+  const tools = await toolbox.resolve(stop);
+  return !tools.ok || isUncalled(tools.tools);
 }

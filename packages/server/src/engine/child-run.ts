@@ -6,28 +6,32 @@ import {
   type JsonObject,
   type Limits,
   type RunAgent,
+  type RunOrigin,
+  type ToolRun,
 } from '@fermata/protocol';
 import type { NewRun } from './new-run.ts';
 import { LIMITS, usedOf } from './deciders/limits.ts';
 import { EngineError } from './errors.ts';
-import type { AgentsFacade } from './facade-accounts.ts';
+import { fixedTask, savedAgent, type ChildTask, type FixedCaller } from './fixed-child.ts';
 import type { RunDefinition, RunReads } from './ports.ts';
 import { pinned } from './pinned-agent.ts';
+import type { StartFlowPorts } from './start-flow.ts';
 import type { RunState } from './state.ts';
 import { MAX_DEPTH } from './tree.ts';
 
-export interface ChildRunPorts {
+export interface ChildRunPorts extends StartFlowPorts {
   runs: Pick<RunReads, 'byId'>;
-  agents: Pick<AgentsFacade, 'get'>;
   newRunId(): string;
   /** A sealed box of one run as another's. */
   reseal(sealed: string, fromRunId: string, toRunId: string): string;
 }
 
-/** A call of `delegate`: by whom, and for which wait. */
+/** A call of `delegate`, or of a tool of type run: by whom, and for which wait. */
 export interface Delegation {
   state: RunState;
   definition: RunDefinition;
+  /** What the tool runs; null for `delegate`, whose arguments say it. */
+  run: ToolRun | null;
   callId: string;
   waitId: string;
   /** Valid against the tool's schema. */
@@ -37,19 +41,18 @@ export interface Delegation {
 }
 
 /**
- * The run that a call of `delegate` asks for. It inherits organization, creator, origin, mission, secrets and trace;
+ * The run that a call of `delegate`, or of a tool of type run, asks for. It inherits organization, creator, origin, mission, secrets and trace;
  * its limits are its agent's own, and never more than what is left of its parent's. Throws `EngineError` with a
  * message for the model.
  */
 export async function newChildRun(ports: ChildRunPorts, delegation: Delegation): Promise<NewRun> {
   const { state, definition, callId, waitId, now } = delegation;
-  const args = isJsonObject(delegation.args) ? delegation.args : {};
   const depth = (state.depth ?? 0) + 1;
   if (depth > MAX_DEPTH)
     throw new EngineError('invalid_request', `runs delegate at most ${MAX_DEPTH} deep; do the task yourself`);
   const parent = await ports.runs.byId(definition.organizationId, definition.runId);
   if (parent === null) throw new EngineError('not_found', 'there is no such run');
-  const agent = await agentOf(ports, definition, args['agent']);
+  const { agent, flow, policies, input, title } = await taskOf(ports, delegation, parent.origin);
   const runId = ports.newRunId();
   const { secrets, traceparent } = definition;
   return {
@@ -60,20 +63,21 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
       by: parent.createdBy,
       key: null,
       mode: 'managed',
-      kind: 'agent',
+      kind: flow === null ? 'agent' : 'flow',
       origin: parent.origin,
       agent,
-      flow: null,
-      title: typeof args['title'] === 'string' ? args['title'] : null,
+      // A pinned flow is JSON, which its interface does not say.
+      flow: flow as unknown as JsonObject | null,
+      title,
       sessionId: null,
       missionId: parent.missionId,
       parent: { runId: definition.runId, callId, waitId },
       depth,
       forkedFrom: null,
-      input: args['input'] ?? null,
-      limits: within(agent.limits ?? {}, limitsLeft(state, now)),
-      onLimit: agent.onLimit ?? state.onLimit,
-      onProviderFailure: agent.onProviderFailure ?? definition.agent?.onProviderFailure ?? 'fail',
+      input,
+      limits: within(policies.limits ?? {}, limitsLeft(state, now)),
+      onLimit: policies.onLimit ?? state.onLimit,
+      onProviderFailure: policies.onProviderFailure ?? definition.agent?.onProviderFailure ?? 'fail',
       metadata: {},
       face: null,
       startAt: null,
@@ -82,18 +86,31 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
   };
 }
 
-async function agentOf(
+async function taskOf(
   ports: ChildRunPorts,
-  { agent: own, organizationId }: RunDefinition,
-  asked: Json | undefined,
-): Promise<RunAgent> {
-  if (own === null) throw new EngineError('not_supported', 'a run without an agent cannot delegate');
-  if (asked === undefined) return own;
-  if (typeof asked === 'string') {
-    const saved = await ports.agents.get({ organizationId }, asked);
-    return pinned(saved, own, saved.id, saved.version);
-  }
-  return pinned(inlineAgent(isJsonObject(asked) ? asked : {}, own), own, null, null);
+  { definition, run, args }: Pick<Delegation, 'definition' | 'run' | 'args'>,
+  via: RunOrigin,
+): Promise<ChildTask> {
+  const { organizationId, agent: own } = definition;
+  // A step of a flow that is a call alone has no agent, or one without a model.
+  const isAgents = own !== null && own.model !== '';
+  const caller = {
+    organizationId,
+    via,
+    own: isAgents ? own : await ports.agents.defaultAgent({ organizationId, via }),
+  };
+  if (run !== null) return await fixedTask(ports, caller, run, args);
+  const { agent: who, input = null, title } = isJsonObject(args) ? args : {};
+  const agent = await delegate(ports, caller, who);
+  return { agent, flow: null, policies: agent, input, title: typeof title === 'string' ? title : null };
+}
+
+/** Who does it, as the model itself says. */
+async function delegate(ports: ChildRunPorts, caller: FixedCaller, who: Json | undefined): Promise<RunAgent> {
+  const { own } = caller;
+  if (who === undefined) return own;
+  if (typeof who === 'string') return await savedAgent(ports, caller, who);
+  return pinned(inlineAgent(isJsonObject(who) ? who : {}, own), own, null, null);
 }
 
 /**

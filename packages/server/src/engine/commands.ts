@@ -89,7 +89,14 @@ export interface Commands {
 
   /** Takes the run for a segment; `run.started` the first time. */
   claim: { by: Actor };
-  startTurn: { through: number; turn: number; attempt: number; model: string };
+  startTurn: {
+    through: number;
+    turn: number;
+    attempt: number;
+    model: string;
+    /** Tool that the model must call; a further attempt keeps the one of the first. */
+    forced?: string | null;
+  };
   delta: {
     turn: number;
     attempt: number;
@@ -114,9 +121,12 @@ export interface Commands {
     turn: number;
     attempt: number;
     error: RunError;
-    /** `retry`: the segment tries again after `afterMs`. `step`: the step of the flow fails with it. */
+    /**
+     * `retry`: the segment tries again after `afterMs`; with `fallback`, the agent's fallback of that index. `step`:
+     * the step of the flow fails with it.
+     */
     then:
-      | { kind: 'retry'; afterMs: number }
+      | { kind: 'retry'; afterMs: number; fallback?: number }
       | { kind: 'fail' }
       | { kind: 'hold' }
       | { kind: 'step'; step: CommandOf<'failStep'> };

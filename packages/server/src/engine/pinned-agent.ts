@@ -17,6 +17,10 @@ export function pinned(
     limits,
     onLimit,
     onProviderFailure,
+    settings,
+    toolChoice,
+    parallelToolCalls,
+    fallbacks,
     output,
     metadata,
   } = fields;
@@ -32,7 +36,16 @@ export function pinned(
     ...(limits === undefined ? {} : { limits }),
     ...(onLimit === undefined ? {} : { onLimit }),
     ...(onProviderFailure === undefined ? {} : { onProviderFailure }),
+    ...(settings === undefined ? {} : { settings }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(fallbacks === undefined ? {} : { fallbacks }),
     ...(output === undefined ? {} : { output }),
     ...(metadata === undefined ? {} : { metadata }),
   };
+}
+
+/** Models that a turn of the agent may come to: its own, and those of its fallbacks. */
+export function modelsOfAgent({ model, fallbacks = [] }: Pick<RunAgent, 'model' | 'fallbacks'>): string[] {
+  return [model, ...fallbacks.flatMap((fallback) => (fallback.type === 'model' ? [fallback.model] : []))];
 }

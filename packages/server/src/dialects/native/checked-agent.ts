@@ -1,14 +1,30 @@
-import { answerBodySchema, type AgentFields, type DeadlineStep, type Tool } from '@fermata/protocol';
+import {
+  answerBodySchema,
+  flowFieldsSchema,
+  placedSteps,
+  type AgentFields,
+  type DeadlineStep,
+  type FlowStep,
+  type Tool,
+} from '@fermata/protocol';
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
 import { invalidRequest } from '../../http/problem.ts';
-import { joinPath, type Fault } from '../../http/request-validation.ts';
-import { compileSchema } from '../../schemas/json-schema.ts';
+import { faultsOf, joinPath, type Fault } from '../../http/request-validation.ts';
+import { compileSchema, problemText } from '../../schemas/json-schema.ts';
+
+type Checked = Pick<AgentFields, 'tools' | 'output' | 'mcpServers' | 'fallbacks'>;
 
 /**
- * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, and for
- * deadline steps that do nothing or decide what no wait asks.
+ * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, for tools of
+ * type run without an agent or flow (and the other way round), for given answers that are no valid result, and for
+ * deadline steps that do nothing or decide what no wait asks; also within the agents that its tools run.
  */
-export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpServers'>, path: string): void {
+export function checkAgent(fields: Checked, path: string): void {
+  const faults = agentFaults(fields, path);
+  if (faults.length > 0) throw invalidRequest(faults);
+}
+
+function agentFaults(fields: Checked, path: string): Fault[] {
   const faults: Fault[] = [];
   const names = new Set<string>();
   for (const [index, tool] of (fields.tools ?? []).entries()) {
@@ -23,7 +39,29 @@ export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpSe
     const schema = compileSchema(fields.output);
     if (!schema.ok) faults.push({ path: joinPath(path, ['output']), message: schema.message });
   }
-  if (faults.length > 0) throw invalidRequest(faults);
+  return [...faults, ...fallbackFaults(fields, path)];
+}
+
+/** A given answer is the run's result, so it must be one. */
+function fallbackFaults({ fallbacks = [], output: schema }: Checked, path: string): Fault[] {
+  if (schema === undefined) return [];
+  const compiled = compileSchema(schema);
+  return fallbacks.flatMap((fallback, index): Fault[] => {
+    if (fallback.type !== 'output' || !compiled.ok) return [];
+    const place = joinPath(path, ['fallbacks', index, 'output']);
+    const parsed = parsedJson(fallback.output);
+    if (parsed === undefined) return [{ path: place, message: 'expected JSON, as the agent’s output is' }];
+    const problem = compiled.validate(parsed);
+    return problem === null ? [] : [{ path: place, message: problemText(problem) }];
+  });
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Throws `invalid_request` for what `checkAgent` refuses in a tool. */
@@ -33,10 +71,33 @@ export function checkTool(tool: Tool, path: string): void {
 }
 
 function toolFaults(tool: Tool, path: string): Fault[] {
-  const faults = ladderFaults(tool.deadline ?? [], joinPath(path, ['deadline']));
-  if (tool.inputSchema === undefined) return faults;
-  const schema = compileSchema(tool.inputSchema);
-  return schema.ok ? faults : [{ path: `${path}.inputSchema`, message: schema.message }, ...faults];
+  const { deadline = [], inputSchema } = tool;
+  const schema = inputSchema === undefined ? null : compileSchema(inputSchema);
+  return [
+    ...(schema === null || schema.ok ? [] : [{ path: `${path}.inputSchema`, message: schema.message }]),
+    ...ladderFaults(deadline, joinPath(path, ['deadline'])),
+    ...runFaults(tool, joinPath(path, ['run'])),
+  ];
+}
+
+function runFaults({ type, run }: Tool, path: string): Fault[] {
+  if (type !== 'run') return run === undefined ? [] : [{ path, message: 'only a tool of type run has it' }];
+  if (run === undefined) return [{ path, message: 'expected the agent or flow to run' }];
+  const { agent, flow } = run;
+  if (typeof agent === 'object') return agentFaults(agent, joinPath(path, ['agent']));
+  if (typeof flow !== 'object') return [];
+  const fields = flowFieldsSchema.safeParse(flow);
+  if (!fields.success) return faultsOf(fields.error.issues, joinPath(path, ['flow']));
+  return stepFaults(fields.data.steps, joinPath(path, ['flow', 'steps']));
+}
+
+/** In the agents and tools of steps; what else cannot work about them is told when the tool is called. */
+function stepFaults(steps: readonly FlowStep[], path: string): Fault[] {
+  return [...placedSteps(steps)].flatMap(({ step, path: place }) => {
+    if (step.type === 'tool') return toolFaults(step.tool, joinPath(path, [...place, 'tool']));
+    if (step.type !== 'agent' || typeof step.agent !== 'object') return [];
+    return agentFaults(step.agent, joinPath(path, [...place, 'agent']));
+  });
 }
 
 /** A step must do something, and a decision must be an answer to one kind of wait. */

@@ -1,21 +1,14 @@
-import {
-  storable,
-  textOf,
-  type Json,
-  type Part,
-  type RunError,
-  type ToolCall,
-  type TranscriptMessage,
-} from '@fermata/protocol';
-import { ContentUnavailableError, type StepFailure } from '../../agent/failure.ts';
-import type { LoadedBlob, ModelAnswer, ModelOutcome } from '../../agent/models/model-request.ts';
+import type { RunError, TranscriptMessage } from '@fermata/protocol';
+import { ContentUnavailableError } from '../../agent/failure.ts';
+import type { LoadedBlob, ModelOutcome } from '../../agent/models/model-request.ts';
 import type { ResolvedModel } from '../../agent/models/resolve-model.ts';
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
-import type { CommandOf } from '../../engine/commands.ts';
 import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
+import { completeAsGiven, completeTurn } from './complete-turn.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
-import { lastAssistantText, outputOf } from './run-output.ts';
+import { forcedTool } from './must-call.ts';
+import { toolChoiceOf } from './tool-choice.ts';
 import { turnModel } from './turn-model.ts';
 import { endUnreviewed } from './unreviewed-plan.ts';
 
@@ -34,20 +27,28 @@ export async function modelTurn(
   const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
   const instead = step?.model ?? null;
   const chosen = turnModel({ state: log.state, agent, instead, resolve, priceOf: deps.priceOf });
-  const refusal = chosen.ok ? turnsSpent(segment, turn) : chosen.error;
-  if (!chosen.ok || refusal !== null) {
-    if (refusal !== null) await segment.commit([step?.fails(refusal) ?? { type: 'fail', error: refusal }]);
+  const unfit = chosen.ok || chosen.failsTurn ? null : chosen.error;
+  const refusal = unfit ?? turnsSpent(segment, turn);
+  if (refusal !== null) {
+    await segment.commit([step?.fails(refusal) ?? { type: 'fail', error: refusal }]);
     return;
   }
-  const { model } = chosen;
+  const model = chosen.ok ? chosen.model : chosen.name;
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
   const messages = segment.messages();
   const through = log.transcript.seq;
-  const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
+  const { calls } = log.transcript;
+  const forced = tools.ok ? forcedTool({ state: log.state, calls, tools: tools.tools }) : null;
+  const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model, forced }]);
   if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
   const tried: Attempt = { turn, attempt, model };
+  if (!chosen.ok) return await failTurn(segment, tried, { kind: 'terminal', ...chosen.error });
+  if (chosen.given !== null) {
+    const told = { text: chosen.given, tools: tools.ok ? tools.tools : [] };
+    return await completeAsGiven(segment, tried, told);
+  }
   if (!tools.ok) return await failTurn(segment, tried, tools.failure);
   const deltas = createDeltaStream({
     turn,
@@ -57,19 +58,22 @@ export async function modelTurn(
   });
   const outcome = await deps.models.call({
     model: chosen.name,
-    script: agent.script,
+    script: chosen.script,
     turn: turn - (step?.turnsBefore ?? 0),
     attempt,
     instructions: agent.instructions,
     messages: [...messages, ...correction(segment, through)],
     tools: tools.tools.map(modelTool),
+    settings: agent.settings,
+    toolChoice: toolChoiceOf(agent, messages, forced),
+    parallelToolCalls: agent.parallelToolCalls,
     output: agent.output,
     providerKeys,
     signal: segment.stop,
     onDelta: (delta) => deltas.push(delta),
     loadBlob: (url) => loadBlob(segment, url),
   });
-  await settle(segment, tried, deltas, outcome);
+  await settle(segment, tried, tools.tools, deltas, outcome);
 }
 
 /** The agent of a step has used up its own turns. */
@@ -77,11 +81,6 @@ function turnsSpent({ step, agent }: Segment, turn: number): RunError | null {
   const most = agent.limits?.maxTurns ?? null;
   if (step === null || most === null || turn - step.turnsBefore <= most) return null;
   return { code: 'max_turns', message: `${agent.name} has made the ${most} turns that it may make` };
-}
-
-/** Of a step: without what its input begins with, which it has not said itself. */
-function ownMessages({ step, messages }: Segment): TranscriptMessage[] {
-  return step === null ? messages() : messages().filter((message) => message.turn !== null);
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
@@ -92,81 +91,13 @@ function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
 async function settle(
   segment: Segment,
   tried: Attempt,
+  tools: readonly ResolvedTool[],
   deltas: DeltaStream,
   outcome: ModelOutcome,
 ): Promise<void> {
-  const rest = await deltas.end();
+  const first = await deltas.end();
   if (!outcome.ok) return await failTurn(segment, tried, outcome.failure);
-  const answer = storableAnswer(outcome);
-  if (answer === null) return await failTurn(segment, tried, unstorable('is nested too deeply'));
-  const text = textOf(answer.parts);
-  const isLast = answer.toolCalls.length === 0;
-  const { step, agent } = segment;
-  const result = outputOf(
-    text === '' ? lastAssistantText(ownMessages(segment)) : text,
-    agent.output ?? step?.resultSchema,
-  );
-  if (isLast && !result.ok) {
-    segment.failures.rejected = { text, problem: result.problem };
-    return await failTurn(segment, tried, { kind: 'invalid_output', message: result.problem });
-  }
-  const output = isLast && result.ok ? result.output : null;
-  const then = step === null || output === null ? {} : { then: await step.ends(output) };
-  const completed = await segment.commit([
-    ...rest,
-    { ...completeTurn(segment, tried, answer, output), ...then },
-  ]);
-  if (completed.kind === 'refused') {
-    segment.deps.log.error({ error: completed.error, ...tried }, 'an answer could not be committed');
-    await failTurn(segment, tried, unstorable('cannot be kept'));
-  }
-}
-
-function completeTurn(
-  segment: Segment,
-  { turn, attempt, model }: Attempt,
-  answer: StorableAnswer,
-  output: Json | null,
-): CommandOf<'completeTurn'> {
-  const { usage } = answer;
-  const costUsd = segment.deps.priceOf(model, usage);
-  return {
-    type: 'completeTurn',
-    turn,
-    attempt,
-    parts: answer.parts,
-    toolCalls: answer.toolCalls,
-    finishReason: answer.finishReason,
-    usage: { ...usage, costUsd },
-    model,
-    output,
-  };
-}
-
-interface StorableAnswer extends Omit<ModelAnswer, 'toolCalls'> {
-  toolCalls: Omit<ToolCall, 'callId'>[];
-}
-
-/** A model's answer is a door: what comes in must be storable. Null when it is nested too deeply. */
-function storableAnswer(answer: ModelAnswer): StorableAnswer | null {
-  const parts = storable(answer.parts);
-  if (!parts.ok) return null;
-  const toolCalls = answer.toolCalls.map((call): Omit<ToolCall, 'callId'> => {
-    const args = storable(call.args);
-    const invalid = args.ok ? call.invalid : args.message;
-    return {
-      providerCallId: call.providerCallId === '' ? null : call.providerCallId,
-      tool: call.tool,
-      args: args.ok ? args.value : null,
-      ...(invalid === undefined ? {} : { invalid }),
-    };
-  });
-  // `storable` keeps the shape of what it is given.
-  return { ...answer, parts: parts.value as unknown as Part[], toolCalls };
-}
-
-function unstorable(what: string): StepFailure {
-  return { kind: 'terminal', code: 'provider_failed', message: `the model’s answer ${what}` };
+  await completeTurn(segment, tried, { answer: outcome, tools, first });
 }
 
 function modelTool(tool: ResolvedTool): {
