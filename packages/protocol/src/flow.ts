@@ -46,8 +46,17 @@ export const flowFallbackSchema = z
       output: templated('Output in place of the step’s'),
       delayMs,
     }),
+    z.strictObject({
+      type: z.literal('flow').describe('A child run of a flow, which knows the same variables'),
+      flow: z
+        .union([z.string().min(1).max(200), jsonObjectSchema])
+        .describe('Id of a saved flow, looked up when it is tried, or one inline'),
+      delayMs,
+    }),
   ])
-  .describe('What to try when a step has failed: it again, it with another model, or a given output');
+  .describe(
+    'What to try when a step has failed: it again, it with another model, a given output, or another flow',
+  );
 export type FlowFallback = z.infer<typeof flowFallbackSchema>;
 
 export const flowErrorHandlingSchema = z

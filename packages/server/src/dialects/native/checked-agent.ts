@@ -5,6 +5,7 @@ import {
   type AgentFields,
   type DeadlineStep,
   type FlowStep,
+  type JsonObject,
   type Tool,
 } from '@fermata/protocol';
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
@@ -64,12 +65,6 @@ function parsedJson(text: string): unknown {
   }
 }
 
-/** Throws `invalid_request` for what `checkAgent` refuses in a tool. */
-export function checkTool(tool: Tool, path: string): void {
-  const faults = toolFaults(tool, path);
-  if (faults.length > 0) throw invalidRequest(faults);
-}
-
 function toolFaults(tool: Tool, path: string): Fault[] {
   const { deadline = [], inputSchema } = tool;
   const schema = inputSchema === undefined ? null : compileSchema(inputSchema);
@@ -85,18 +80,27 @@ function runFaults({ type, run }: Tool, path: string): Fault[] {
   if (run === undefined) return [{ path, message: 'expected the agent or flow to run' }];
   const { agent, flow } = run;
   if (typeof agent === 'object') return agentFaults(agent, joinPath(path, ['agent']));
-  if (typeof flow !== 'object') return [];
-  const fields = flowFieldsSchema.safeParse(flow);
-  if (!fields.success) return faultsOf(fields.error.issues, joinPath(path, ['flow']));
-  return stepFaults(fields.data.steps, joinPath(path, ['flow', 'steps']));
+  return flowFaults(flow, joinPath(path, ['flow']));
 }
 
-/** In the agents and tools of steps; what else cannot work about them is told when the tool is called. */
-function stepFaults(steps: readonly FlowStep[], path: string): Fault[] {
+/** A saved flow is looked up when it is run; what else cannot work about an inline one is told then, too. */
+function flowFaults(flow: string | JsonObject | undefined, path: string): Fault[] {
+  if (typeof flow !== 'object') return [];
+  const fields = flowFieldsSchema.safeParse(flow);
+  if (!fields.success) return faultsOf(fields.error.issues, path);
+  return stepFaults(fields.data.steps, joinPath(path, ['steps']));
+}
+
+/** In the agents, tools and fallbacks of steps. */
+export function stepFaults(steps: readonly FlowStep[], path: string): Fault[] {
   return [...placedSteps(steps)].flatMap(({ step, path: place }) => {
-    if (step.type === 'tool') return toolFaults(step.tool, joinPath(path, [...place, 'tool']));
-    if (step.type !== 'agent' || typeof step.agent !== 'object') return [];
-    return agentFaults(step.agent, joinPath(path, [...place, 'agent']));
+    const at = (...more: (string | number)[]): string => joinPath(path, [...place, ...more]);
+    const instead = (step.onError?.fallbacks ?? []).flatMap((fallback, index) =>
+      fallback.type === 'flow' ? flowFaults(fallback.flow, at('onError', 'fallbacks', index, 'flow')) : [],
+    );
+    if (step.type === 'tool') return [...toolFaults(step.tool, at('tool')), ...instead];
+    if (step.type !== 'agent' || typeof step.agent !== 'object') return instead;
+    return [...agentFaults(step.agent, at('agent')), ...instead];
   });
 }
 

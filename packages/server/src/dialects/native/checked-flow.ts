@@ -1,8 +1,8 @@
-import { placedSteps, type FlowStep } from '@fermata/protocol';
+import type { FlowStep } from '@fermata/protocol';
 import type { Engine } from '../../engine/facade.ts';
 import { invalidRequest } from '../../http/problem.ts';
 import { joinPath } from '../../http/request-validation.ts';
-import { checkAgent, checkTool } from './checked-agent.ts';
+import { stepFaults } from './checked-agent.ts';
 
 /** Throws `invalid_request` for steps that cannot work, and for agents and tools in them as `checkAgent` does. */
 export async function checkSteps(
@@ -16,9 +16,6 @@ export async function checkSteps(
       faults.map((fault) => ({ path: joinPath(path, fault.path), message: fault.message })),
     );
   }
-  for (const { step, path: place } of placedSteps(steps)) {
-    if (step.type === 'agent' && typeof step.agent === 'object')
-      checkAgent(step.agent, joinPath(path, [...place, 'agent']));
-    if (step.type === 'tool') checkTool(step.tool, joinPath(path, [...place, 'tool']));
-  }
+  const within = stepFaults(steps, path);
+  if (within.length > 0) throw invalidRequest(within);
 }

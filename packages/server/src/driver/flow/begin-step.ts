@@ -12,7 +12,7 @@ import { evaluateCondition, runScript } from '../../agent/flow/sandbox.ts';
 import { renderJson, renderText } from '../../agent/flow/template.ts';
 import type { Command, CommandOf, StepEnd } from '../../engine/commands.ts';
 import { fallbackAfter } from './after-failure.ts';
-import { REQUEST_TOOL, SLEEP_TOOL, pinnedAgent } from './step-agent.ts';
+import { FALLBACK_TOOL, REQUEST_TOOL, SLEEP_TOOL, pinnedAgent } from './step-agent.ts';
 import { endsWith, failsWith, nextId, type StepAttempt } from './step-ends.ts';
 
 /** An attempt that is to be begun, with what its templates and expressions know. */
@@ -80,6 +80,7 @@ async function prepare(beginning: Beginning): Promise<Prepared> {
   const { step, variables, failed, signal, nowMs } = beginning;
   const fallback = fallbackAfter(step, failed);
   if (fallback?.type === 'output') return doneWith(renderJson(fallback.output, variables));
+  if (fallback?.type === 'flow') return anotherFlow(variables);
   switch (step.type) {
     case 'agent':
       return turns(step, variables);
@@ -108,6 +109,11 @@ async function prepare(beginning: Beginning): Promise<Prepared> {
     case 'wait':
       return step.poll === undefined ? delay(step, variables, nowMs) : pollRequest(beginning, step, 1);
   }
+}
+
+/** A flow in place of the step has as its input what the step would have known. */
+function anotherFlow({ _flow, _execution, ...variables }: JsonObject): Prepared {
+  return { kind: 'call', input: null, tool: FALLBACK_TOOL, args: variables, unresolved: [] };
 }
 
 function doneWith(rendered: ReturnType<typeof renderJson>): Prepared {

@@ -11,14 +11,14 @@ export type CallResult =
   { kind: 'output'; output: Json } | { kind: 'error'; error: RunError } | { kind: 'undone' };
 
 /** What came of the call that carries out a step. */
-export function callResult(call: TranscriptCall): CallResult {
+export function callResult(call: TranscriptCall, isChildRun = false): CallResult {
   const error = call.error ?? { code: 'tool_failed', message: 'the call has no result' };
   switch (call.state) {
     case 'completed':
       return { kind: 'output', output: call.output };
     case 'denied':
-      // The run was cancelled before anybody had begun it, and goes on now.
-      return error.code === 'cancelled' ? { kind: 'undone' } : { kind: 'error', error };
+      // The run was cancelled before anybody had begun it, and goes on now. A child run was cancelled by itself.
+      return error.code === 'cancelled' && !isChildRun ? { kind: 'undone' } : { kind: 'error', error };
     case 'failed':
       return { kind: 'error', error };
     case 'ready':

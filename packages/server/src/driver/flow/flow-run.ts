@@ -13,7 +13,7 @@ import type { Segment } from '../segment-context.ts';
 import { beginRound, beginStep, type Beginning } from './begin-step.ts';
 import { answerOf, callResult, type CallResult } from './call-result.ts';
 import { flowVariables } from './flow-variables.ts';
-import { SLEEP_TOOL } from './step-agent.ts';
+import { FALLBACK_TOOL, isChildRun, SLEEP_TOOL } from './step-agent.ts';
 import { endsWith, failsWith, flowOutput, type StepAttempt } from './step-ends.ts';
 import { carryingSegment } from './step-segment.ts';
 
@@ -129,8 +129,9 @@ export function createFlowRun(segment: Segment, flow: RunFlow): FlowRun {
         await endWith([failsWith(tried, result.error)], tried);
         return;
       case 'output': {
-        if (step.type === 'wait' && step.poll !== undefined) return await afterRound(step, tried, result);
-        const output = step.type === 'wait' ? null : await fitOutput(segment, result.output);
+        const isWaited = step.type === 'wait' && record.call?.tool !== FALLBACK_TOOL;
+        if (isWaited && step.poll !== undefined) return await afterRound(step, tried, result);
+        const output = isWaited ? null : await fitOutput(segment, result.output);
         await endWith(endsWith(tried, output, record.unresolved), tried);
       }
     }
@@ -151,7 +152,9 @@ export function createFlowRun(segment: Segment, flow: RunFlow): FlowRun {
 
   async function called(step: FlowStep, { call }: FoldedStep): Promise<CallResult> {
     if (call === null) return { kind: 'undone' };
-    const result = callResult(call);
+    const isInstead = call.tool === FALLBACK_TOOL;
+    const result = callResult(call, isInstead || isChildRun(step));
+    if (isInstead) return result;
     if (result.kind === 'error' && step.type === 'wait' && step.poll !== undefined) {
       // Who cannot answer yet is asked again.
       return { kind: 'output', output: null };

@@ -1,8 +1,11 @@
 import { isJsonObject, type FlowStep, type HttpTool, type RunAgent, type Tool } from '@fermata/protocol';
 import type { FoldedStep } from '../../eventlog/fold-flow.ts';
+import { fallbackAfter } from './after-failure.ts';
 
 /** Name of the tool by which a step makes its own request. */
 export const REQUEST_TOOL = 'http_request';
+/** Name of the tool by which a flow is run in place of a step. */
+export const FALLBACK_TOOL = 'fallback_flow';
 /** Name of the built-in tool by which a step waits. */
 export const SLEEP_TOOL = 'sleep_until';
 
@@ -11,6 +14,16 @@ export const SLEEP_TOOL = 'sleep_until';
  * rendered when it began is taken from the log.
  */
 export function stepAgent(step: FlowStep, begun: FoldedStep): RunAgent {
+  const fallback = fallbackAfter(step, begun.failed);
+  if (fallback?.type === 'flow') {
+    const { flow } = fallback;
+    return toolAgent(step, {
+      type: 'run',
+      name: FALLBACK_TOOL,
+      inputSchema: { type: 'object' },
+      run: { flow },
+    });
+  }
   switch (step.type) {
     case 'agent':
       return withInstructions(pinnedAgent(step), begun);
@@ -42,6 +55,11 @@ export function pinnedAgent(step: FlowStep & { type: 'agent' }): RunAgent {
   if (typeof agent === 'object' && agent.model !== undefined)
     return { id: null, version: null, ...agent, name: agent.name ?? step.name, model: agent.model };
   throw new Error(`the agent of step ${step.id} was not pinned when the run was started`);
+}
+
+/** The step's own call is a child run. */
+export function isChildRun(step: FlowStep): boolean {
+  return step.type === 'tool' && (step.tool.type === 'run' || step.tool.name === 'delegate');
 }
 
 function withInstructions(agent: RunAgent, { input }: FoldedStep): RunAgent {

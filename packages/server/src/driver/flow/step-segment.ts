@@ -20,7 +20,8 @@ export function carryingSegment(
   const agent = stepAgent(step, record);
   const definition = { ...segment.definition, agent };
   const toolbox = segment.deps.openToolbox({ definition, secrets: segment.secrets });
-  const turns = step.type === 'agent' ? turnsOf(segment, step, { ...options, state }) : null;
+  const isTurns = step.type === 'agent' && state.phase === 'turns';
+  const turns = isTurns ? turnsOf(segment, step, { ...options, state }) : null;
   const messages = (): TranscriptMessage[] => stepMessages(record, segment.log.messages());
   return { toolbox, segment: { ...segment, agent, definition, toolbox, step: turns, messages } };
 }
