@@ -4,7 +4,7 @@ import { buildOpenApi, type OpenApiDocument } from '../../http/openapi.ts';
 import { registerOperations } from '../../http/register-operations.ts';
 import { allowBrowsers, allowedOrigins } from './cors.ts';
 import { RuntypeError, sendRuntypeError, statusOf } from './errors.ts';
-import { runtypeOperations, runtypeTags } from './operations.ts';
+import { mountedOperations, runtypeOperations, runtypeTags } from './operations.ts';
 import { RUNTYPE_RULES } from './validation.ts';
 import { errorBodySchema } from './wire.ts';
 
@@ -29,7 +29,11 @@ export function runtypeFace(settings: RuntypeSettings): Face {
     register(app: FastifyInstance, context: FaceContext) {
       allowBrowsers(app, allowedOrigins(settings.corsOrigins), PATHS);
       takeBareKeys(app);
-      registerOperations(app, runtypeOperations, { via: 'runtype', context, rules: RUNTYPE_RULES });
+      registerOperations(app, [...runtypeOperations, ...mountedOperations], {
+        via: 'runtype',
+        context,
+        rules: RUNTYPE_RULES,
+      });
     },
     sendError: (error, request, reply) => sendRuntypeError(error, request, reply),
     notFound: (request, reply) =>
