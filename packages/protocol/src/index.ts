@@ -10,6 +10,8 @@ export * from './canonical.ts';
 export * from './storable.ts';
 export * from './transcript.ts';
 export * from './wait.ts';
+export * from './hold.ts';
+export * from './plan-step.ts';
 export * from './event.ts';
 export * from './flow.ts';
 export * from './run.ts';

@@ -13,7 +13,9 @@ import {
   toolSchema,
 } from '../agent.ts';
 import { partSchema } from '../content.ts';
-import { checkpointSchema, eventTypeSchema, holdSchema, planStepSchema, runErrorSchema } from '../event.ts';
+import { checkpointSchema, eventTypeSchema, runErrorSchema } from '../event.ts';
+import { holdSchema } from '../hold.ts';
+import { planStepSchema } from '../plan-step.ts';
 import { limitsSchema } from '../limits.ts';
 import { agentFallbackSchema, modelSettingsSchema } from '../model-settings.ts';
 import { usageSchema } from '../run.ts';

@@ -76,12 +76,15 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
   };
 }
 
-/** A limit of cost that can never be reached is none. */
+/** A limit of cost that can never be reached is none: every model that a turn may come to needs a price. */
 function requirePrice(ports: StartRunPorts, agent: RunAgent | null): void {
-  if (agent === null || ports.hasPrice(agent.model)) return;
+  if (agent === null) return;
+  const fallbacks = (agent.fallbacks ?? []).flatMap((one) => (one.type === 'model' ? [one.model] : []));
+  const unpriced = [agent.model, ...fallbacks].find((model) => !ports.hasPrice(model));
+  if (unpriced === undefined) return;
   throw new EngineError(
     'not_configured',
-    `the run has maxCostUsd, and the model ${agent.model} has no price; the operator sets one in FERMATA_PRICES`,
+    `the run has maxCostUsd, and the model ${unpriced} has no price; the operator sets one in FERMATA_PRICES`,
   );
 }
 
