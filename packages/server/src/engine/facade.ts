@@ -31,6 +31,7 @@ import type {
   RecordsFacade,
 } from './facade-accounts.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
+import type { FlowsFacade } from './facade-flows.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
 import type { WebhooksFacade } from './facade-webhooks.ts';
@@ -47,6 +48,7 @@ export interface Engine {
   readonly events: EventsFacade;
   readonly blobs: BlobsFacade;
   readonly agents: AgentsFacade;
+  readonly flows: FlowsFacade;
   readonly identity: IdentityFacade;
   readonly records: RecordsFacade;
   readonly receipts: ReceiptsFacade;
