@@ -40,4 +40,13 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'dispatch.mounts': 'the proxy’s paths work too',
   'events.replay': 'every frame is a place to go on from, at any time',
   'events.live': 'a stream that broke off goes on live',
+  'flow.order': 'steps come in the canonical order, with their index, type and result',
+  'flow.branches': 'a condition takes one branch, and steps are skipped by when and enabled',
+  'flow.requests': 'requests of steps are made with their secrets, and private addresses refused',
+  'flow.failure': 'a failed step stops the flow, unless its errorHandling says otherwise',
+  'flow.pause': 'a flow pauses in a step and goes on in it',
+  'flow.tool-call': 'a step may call a tool of the page',
+  'flow.wait': 'a wait goes on by itself, in the same answer',
+  'flow.saved': 'a saved flow is run by its id, with the tools of the page',
+  'flow.bad-input': 'steps that cannot work are refused, and scripts that run away end',
 };
