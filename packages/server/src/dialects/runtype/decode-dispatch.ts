@@ -12,6 +12,7 @@ import type { Engine, StartRun } from '../../engine/facade.ts';
 import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
 import { decodeAgent } from './decode-agent.ts';
 import { decodeFlow, type FlowDecoding } from './decode-flow.ts';
+import { governed } from './decode-tools.ts';
 import { assertFits, decodeMessages, type DecodedMessage } from './decode-messages.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
 import type { RuntypeEcho } from './face-data.ts';
@@ -97,7 +98,8 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
         : null
       : await savedAgent(source, savedId);
   const own = inline?.fields ?? saved ?? {};
-  const tools = withClientTools(own.tools ?? [], clientTools.tools);
+  const declared = governed(clientTools.tools, clientTools.info, inline === null ? undefined : wire?.tools);
+  const tools = withClientTools(own.tools ?? [], declared);
   const instructions = inline === null ? filled(saved?.instructions, variables) : undefined;
   const info = { ...inline?.info, ...clientTools.info };
   const input = inputOf(body, messages);
@@ -106,7 +108,7 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
     ...commonOf(source, body, info),
     ...(savedId === undefined ? {} : { agentId: savedId }),
     ...(inline === null ? {} : { agent: inline.fields }),
-    ...(clientTools.tools.length === 0 ? {} : { tools }),
+    ...(declared.length === 0 ? {} : { tools }),
     ...(instructions === undefined ? {} : { instructions }),
     ...secretsOf(body, inline?.secrets ?? {}),
     kind: 'agent',
@@ -166,7 +168,7 @@ function secretsOf(body: DispatchBody, own: Record<string, string>): Pick<StartR
 
 function filled(instructions: string | undefined, variables: JsonObject): string | undefined {
   if (instructions === undefined) return undefined;
-  const text = fillNames(instructions, variables);
+  const text = fillNames(instructions, variables, 'kept');
   return text === instructions ? undefined : text;
 }
 

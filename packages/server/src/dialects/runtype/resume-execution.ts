@@ -6,7 +6,7 @@ import type { DecodedMessage } from './decode-messages.ts';
 import { invalidMember } from './errors.ts';
 import type { Beginning } from './execution-stream.ts';
 import { clientToolsIn } from './face-data.ts';
-import { beginningOf, type Asking } from './find-execution.ts';
+import { beginningOf, keyed, type Answering, type Asking } from './find-execution.ts';
 import { matchOutputs, type Candidate, type Matched } from './match-outputs.ts';
 import { fitOutput } from './fit-output.ts';
 
@@ -24,7 +24,7 @@ const TRIES = 5;
  * Records outputs and messages, and says where the answer begins. A repeat, late outputs and a run that has ended
  * change nothing: the answer then attaches to what goes on, or tells the end. Source: wire section 12.
  */
-export async function resumeExecution(asking: Asking, found: Run, input: ResumeInput): Promise<Beginning> {
+export async function resumeExecution(asking: Answering, found: Run, input: ResumeInput): Promise<Beginning> {
   let run = found;
   for (let tries = 1; ; tries += 1) {
     if (isTerminal(run.status)) return beginningOf(asking, run, 'nothing');
@@ -39,7 +39,11 @@ export async function resumeExecution(asking: Asking, found: Run, input: ResumeI
 
 const RACES: ReadonlySet<string> = new Set(['wait_closed', 'invalid_transition']);
 
-async function resumeOnce(asking: Asking, run: Run, { outputs, messages }: ResumeInput): Promise<Beginning> {
+async function resumeOnce(
+  asking: Answering,
+  run: Run,
+  { outputs, messages }: ResumeInput,
+): Promise<Beginning> {
   if (outputs === null || Object.keys(outputs).length === 0) {
     const beginning = await beginningOf(asking, run, 'all');
     await release(asking, run, messages);
@@ -58,22 +62,24 @@ async function resumeOnce(asking: Asking, run: Run, { outputs, messages }: Resum
     ),
     ...messages.map(messageCommand),
   ];
-  if (commands.length > 0) await asking.engine.runs.commands(asking.caller, run.id, commands);
+  if (commands.length > 0) {
+    const { engine, caller } = asking;
+    await keyed(asking, (options) => engine.runs.commands(caller, run.id, commands, options));
+  }
   return { ...beginning, answered: new Set(open.map(({ candidate }) => candidate.waitId)) };
 }
 
 /** A resume without outputs also releases what holds the run; holds that others must release stay. */
-async function release(
-  { engine, caller }: Asking,
-  run: Run,
-  messages: readonly DecodedMessage[],
-): Promise<void> {
+async function release(asking: Answering, run: Run, messages: readonly DecodedMessage[]): Promise<void> {
+  const { engine, caller } = asking;
   const commands = messages.map(messageCommand);
+  const send = (several: RunCommand[]): Promise<unknown> =>
+    keyed(asking, (options) => engine.runs.commands(caller, run.id, several, options));
   try {
-    await engine.runs.commands(caller, run.id, [{ type: 'resume' }, ...commands]);
+    await send([{ type: 'resume' }, ...commands]);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'held') throw error;
-    if (commands.length > 0) await engine.runs.commands(caller, run.id, commands);
+    if (commands.length > 0) await send(commands);
   }
 }
 

@@ -1,4 +1,4 @@
-import { answerApprove } from '../answer-requests.ts';
+import { answerApprove, reattach } from '../answer-requests.ts';
 import { anyAgentParams } from '../wire-agent-routes.ts';
 import { runtypeOperation } from '../operation.ts';
 import { approveBodySchema, executionReplySchema, frameSchema } from '../wire-dispatch.ts';
@@ -18,4 +18,5 @@ export const approveAgent = runtypeOperation({
   stream: frameSchema,
   errors: ['not_found'],
   handle: (request) => answerApprove(request, request.body),
+  replay: (_stored, request) => reattach(request, request.body),
 });
