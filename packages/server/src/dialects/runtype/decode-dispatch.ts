@@ -38,14 +38,17 @@ export async function decodeDispatch(source: Source, body: DispatchBody): Promis
   const allowlist = body.clientToolsPolicy?.allowlist ?? null;
   const clientTools = decodeClientTools(body.clientTools ?? [], allowlist);
   const parts = { messages, variables, clientTools };
-  const flow = namedFlow(source, body);
+  const flow = await namedFlow(source, body);
   return flow === null ? decodeAgentRun(source, body, parts) : decodeFlowRun(source, body, parts, flow);
 }
 
 type NamedFlow = { wire: WireFlow } | { flowId: string } | { flow: FlowFields };
 
 /** The flow that the request names, or that the server has for requests that name nothing; null: an agent. */
-function namedFlow({ engine, caller }: Source, { flow, flowId, agent }: DispatchBody): NamedFlow | null {
+async function namedFlow(
+  { engine, caller }: Source,
+  { flow, flowId, agent }: DispatchBody,
+): Promise<NamedFlow | null> {
   if (flow !== undefined && agent !== undefined) throw invalidMember('flow', 'give either agent or flow');
   if (flow === undefined && flowId === undefined) {
     return agent === undefined ? engine.flows.defaultFlow(caller) : null;
