@@ -4,12 +4,10 @@ import {
   type FlowErrorHandling,
   type FlowFields,
   type FlowStep,
-  type Tool,
 } from '@fermata/protocol';
 import type { ErrorDetail } from './wire.ts';
-import { decodeStep, type StepBase } from './decode-step.ts';
+import { decodeStep, type FlowDecoding, type StepBase } from './decode-step.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
-import type { ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import { readMember } from './validation.ts';
 import { errorHandlingSchema, type ErrorHandling } from './wire-agent.ts';
@@ -20,17 +18,6 @@ import {
   type WireFlow,
   type WireStep,
 } from './wire-flow.ts';
-
-/** What decoding a flow gathers beside its steps. */
-export interface FlowDecoding {
-  /** Values that requests name as `{{secrets.<name>}}`. */
-  secrets: Record<string, string>;
-  /** Tools of the page or host that steps may name, and what the page calls them. */
-  tools: readonly Tool[];
-  clientTools: ClientTools;
-  /** Tools that steps declare and the client carries out. */
-  info: ClientTools;
-}
 
 const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
 

@@ -6,18 +6,29 @@ import {
   type HttpTool,
   type Json,
   type JsonObject,
+  type Tool,
 } from '@fermata/protocol';
 import { z } from 'zod';
 import { settingsOf } from './decode-agent.ts';
-import type { FlowDecoding } from './decode-flow.ts';
 import { authHeaders, decodeTools, requestOf, runtimeTool, withApprovals } from './decode-tools.ts';
 import { invalidMember } from './errors.ts';
-import { clientToolOf } from './face-data.ts';
+import { clientToolOf, type ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import { stepConfig, type StepConfig } from './step-config.ts';
 import { readMember } from './validation.ts';
 import { authSchema, modelMembers, runtimeToolSchema, toolsSchema } from './wire-agent.ts';
 import type { SupportedStep, WireStep } from './wire-flow.ts';
+
+/** What decoding a flow gathers beside its steps. */
+export interface FlowDecoding {
+  /** Values that requests name as `{{secrets.<name>}}`. */
+  secrets: Record<string, string>;
+  /** Tools of the page or host that steps may name, and what the page calls them. */
+  tools: readonly Tool[];
+  clientTools: ClientTools;
+  /** Tools that steps declare and the client carries out. */
+  info: ClientTools;
+}
 
 /** What every step has. */
 export type StepBase = Pick<FlowStep, 'id' | 'name' | 'enabled' | 'when' | 'output' | 'onError' | 'metadata'>;

@@ -1,15 +1,6 @@
 import type { JsonObject } from '@fermata/protocol';
 import type { FrameDraft } from './frame.ts';
-import type { Memory } from './memory.ts';
-
-/** One attempt of a fallback at a turn. Source: wire section 4.2, `fallback`. */
-export type FallbackAttempt = {
-  attempt: number;
-  type: string;
-  success: boolean;
-  model?: string;
-  error?: string;
-};
+import type { FallbackAttempt, Memory } from './memory.ts';
 
 /** A fallback is tried. */
 export function fallbackStarted(memory: Memory, index: number | undefined): FrameDraft[] {

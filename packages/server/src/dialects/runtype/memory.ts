@@ -10,7 +10,6 @@ import {
   type WaitKind,
 } from '@fermata/protocol';
 import { createBlocks, type Blocks } from './blocks.ts';
-import type { FallbackAttempt } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import { clientToolsIn, type ClientTools } from './face-data.ts';
 
@@ -54,6 +53,15 @@ export interface TurnMemory {
   isPaused: boolean;
   fallbacks: FallbackAttempt[];
 }
+
+/** One attempt of a fallback at a turn. Source: wire section 4.2, `fallback`. */
+export type FallbackAttempt = {
+  attempt: number;
+  type: string;
+  success: boolean;
+  model?: string;
+  error?: string;
+};
 
 export interface CallMemory {
   tool: string;
