@@ -19,6 +19,8 @@ import {
   type WireStep,
 } from './wire-flow.ts';
 
+export type { FlowDecoding };
+
 const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
 
 /**
