@@ -30,6 +30,7 @@ import type {
   ReceiptsFacade,
   RecordsFacade,
 } from './facade-accounts.ts';
+import type { ClientsFacade } from './facade-clients.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
@@ -58,6 +59,7 @@ export interface Engine {
   readonly webhooks: WebhooksFacade;
   readonly sessions: SessionsFacade;
   readonly schedules: SchedulesFacade;
+  readonly clients: ClientsFacade;
 }
 
 export interface Changed {
