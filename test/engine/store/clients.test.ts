@@ -6,6 +6,7 @@ import type { ClientsFacade } from '../../../packages/server/src/engine/facade-c
 import { createClients } from '../../../packages/server/src/store/clients.ts';
 import { createIdentity } from '../../../packages/server/src/store/identity.ts';
 import { Pool } from '../../../packages/server/src/store/pool.ts';
+import { createRateLimiter } from "../../../packages/server/src/store/rate-limits.ts";
 import { createRetention } from '../../../packages/server/src/store/retention.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 
@@ -17,7 +18,7 @@ let admin: Caller;
 beforeAll(async () => {
   database = await createDatabase();
   pool = new Pool(database.target, { part: 'reads', size: 4 });
-  clients = createClients(pool);
+  clients = createClients(pool, createRateLimiter(pool));
   const identity = createIdentity(pool);
   await identity.ensureFirst('a preset key that somebody chose');
   const caller = await identity.authenticate('a preset key that somebody chose', 'native');

@@ -73,12 +73,14 @@ export interface ClientsFacade {
   findToken(secret: string): Promise<{ organizationId: number; token: ClientToken } | null>;
   /**
    * A new session of the token. `continues`: the secret of an earlier one of the same token, whose conversation and
-   * tools it takes over; or that conversation's id.
+   * tools it takes over; or that conversation's id. Throws `rate_limited`.
    */
   beginSession(
     token: { organizationId: number; token: ClientToken },
     start: { origin: string | null; continues?: { secret?: string; conversationId?: string } },
   ): Promise<{ secret: string; session: ClientSession }>;
+  /** Counts one message against the limit of the token's day. Throws `quota_exceeded`. */
+  countMessage(session: ClientSession): Promise<void>;
   /** By what the page sends; null when it is unknown or has expired, or its token was revoked. */
   findSession(secret: string): Promise<ClientSession | null>;
   /** Keeps what the page has declared, in place of what it had. */

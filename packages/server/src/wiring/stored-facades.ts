@@ -5,6 +5,7 @@ import { createClients } from '../store/clients.ts';
 import { createInbox } from '../store/inbox.ts';
 import { createJobs } from '../store/jobs.ts';
 import type { Pool } from '../store/pool.ts';
+import { createRateLimiter } from '../store/rate-limits.ts';
 import { createRecords } from '../store/records.ts';
 import { createSchedules } from '../store/schedules.ts';
 import { createSessions } from '../store/sessions.ts';
@@ -23,6 +24,6 @@ export function wireStoredFacades(
     usage: createUsage(pool),
     sessions: createSessions(pool),
     schedules: createSchedules(pool, commitTime),
-    clients: createClients(pool),
+    clients: createClients(pool, createRateLimiter(pool)),
   };
 }
