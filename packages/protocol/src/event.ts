@@ -24,6 +24,11 @@ const attempt = z.number().int().positive().describe('Attempt, from 1');
 const callId = z.string().describe('Tool call');
 const waitId = z.string().describe('Wait');
 const tool = z.string().describe('Tool name');
+const fallback = z
+  .number()
+  .int()
+  .min(0)
+  .describe('Which of the agent’s fallbacks is tried, from 0; absent: none yet');
 const stepId = z.string().describe('Flow step');
 const late = z.boolean().optional().describe('Came after it could matter; changes nothing');
 
@@ -232,6 +237,8 @@ export const EVENT_DATA = {
     attempt,
     through: z.number().int().describe('Last seq that the prompt contains'),
     model: z.string().describe('Model that is called'),
+    fallback: fallback.optional(),
+    forced: tool.optional().describe('Tool that the model must call in this turn (mustCall)'),
   }),
   'turn.completed': z.object({ turn }),
   'turn.failed': z.object({
@@ -239,6 +246,7 @@ export const EVENT_DATA = {
     attempt,
     error: runErrorSchema,
     retryAfterMs: z.number().int().nullable().describe('Tried again after this time, ms; null: not'),
+    fallback: fallback.optional(),
   }),
   'step.started': z.object({
     stepId,

@@ -3,6 +3,7 @@ export * from './actor.ts';
 export * from './json.ts';
 export * from './content.ts';
 export * from './limits.ts';
+export * from './model-settings.ts';
 export * from './agent.ts';
 export * from './error-code.ts';
 export * from './canonical.ts';

@@ -170,6 +170,10 @@ export function pinned(
     limits,
     onLimit,
     onProviderFailure,
+    settings,
+    toolChoice,
+    parallelToolCalls,
+    fallbacks,
     output,
     metadata,
   } = fields;
@@ -185,6 +189,10 @@ export function pinned(
     ...(limits === undefined ? {} : { limits }),
     ...(onLimit === undefined ? {} : { onLimit }),
     ...(onProviderFailure === undefined ? {} : { onProviderFailure }),
+    ...(settings === undefined ? {} : { settings }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(fallbacks === undefined ? {} : { fallbacks }),
     ...(output === undefined ? {} : { output }),
     ...(metadata === undefined ? {} : { metadata }),
   };

@@ -79,6 +79,7 @@ async function run(
     lifetime?.[Symbol.dispose]();
     throw error;
   }
+  if ('stored' in answer || !('stream' in answer)) lifetime?.[Symbol.dispose]();
   if ('stored' in answer) return sendStored(reply, answer.stored);
   void reply.headers(answer.headers ?? {});
   if ('stream' in answer) {
@@ -132,7 +133,11 @@ async function isStillAuthorized(
 
 const REFUSALS: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden']);
 
-function callerOf(binding: OperationsBinding, operation: Operation, request: FastifyRequest): Promise<Caller> {
+function callerOf(
+  binding: OperationsBinding,
+  operation: Operation,
+  request: FastifyRequest,
+): Promise<Caller> {
   const { context, via } = binding;
   return binding.authenticate?.(request, operation) ?? authenticate(context.engine, request, via);
 }

@@ -20,6 +20,8 @@ function tool(over: Partial<ToolDraft> = {}): ResolvedTool {
     timeoutMs: 1_000,
     deadline: undefined,
     onExpire: undefined,
+    maxCalls: undefined,
+    mustCall: undefined,
     target: { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
     ...over,
   });

@@ -15,6 +15,7 @@ import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
 import { lastAssistantText, outputOf } from './run-output.ts';
+import { toolChoiceOf } from './tool-choice.ts';
 import { turnModel } from './turn-model.ts';
 import { endUnreviewed } from './unreviewed-plan.ts';
 
@@ -60,6 +61,9 @@ export async function modelTurn(
     instructions: agent.instructions,
     messages: [...messages, ...correction(segment, through)],
     tools: tools.tools.map(modelTool),
+    settings: agent.settings,
+    toolChoice: toolChoiceOf(agent, messages),
+    parallelToolCalls: agent.parallelToolCalls,
     output: agent.output,
     providerKeys,
     signal: segment.stop,
