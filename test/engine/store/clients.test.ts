@@ -6,7 +6,7 @@ import type { ClientsFacade } from '../../../packages/server/src/engine/facade-c
 import { createClients } from '../../../packages/server/src/store/clients.ts';
 import { createIdentity } from '../../../packages/server/src/store/identity.ts';
 import { Pool } from '../../../packages/server/src/store/pool.ts';
-import { createRateLimiter } from "../../../packages/server/src/store/rate-limits.ts";
+import { createRateLimiter } from '../../../packages/server/src/store/rate-limits.ts';
 import { createRetention } from '../../../packages/server/src/store/retention.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 

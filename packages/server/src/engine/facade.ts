@@ -113,6 +113,8 @@ export type RunCommand =
   | { type: 'plan'; change: PlanChange };
 
 export interface RunQuery extends PageQuery {
+  /** Only these runs, by UUID. */
+  ids?: string[] | undefined;
   status?: RunStatus[] | undefined;
   kind?: string[] | undefined;
   /** All but these. */
@@ -133,6 +135,8 @@ export interface RunQuery extends PageQuery {
   errorCode?: string[] | undefined;
   /** Runs with none of these. */
   notErrorCode?: string[] | undefined;
+  /** Runs without an error, or with one of these. */
+  errorCodeOrNone?: string[] | undefined;
   createdBy?: string[] | undefined;
   key?: string | undefined;
   metadata?: Record<string, string> | undefined;

@@ -53,7 +53,11 @@ export function createClients(pool: Pool, limiter: RateLimiter): ClientsFacade {
       const { id, dailyMessageLimit: requests } = token;
       if (requests === null) return;
       // Another limit is another count: the limiter keeps one limit by name.
-      const count = await limiter.take(id, { name: `client-messages-${requests}`, requests, seconds: DAY_SECONDS });
+      const count = await limiter.take(id, {
+        name: `client-messages-${requests}`,
+        requests,
+        seconds: DAY_SECONDS,
+      });
       if (count?.isAllowed !== false) return;
       throw new EngineError('quota_exceeded', `The limit of ${requests} messages in a day is used up`, {
         retryAfterMs: count.endsInMs,

@@ -19,7 +19,8 @@ export function admitPage(token: ClientToken, { origin, mayOmitOrigin = false }:
       members: { hint: 'the client token is switched off' },
     });
   }
-  if (token.origins.includes('*') || (origin === null ? mayOmitOrigin : token.origins.includes(origin))) return;
+  if (token.origins.includes('*') || (origin === null ? mayOmitOrigin : token.origins.includes(origin)))
+    return;
   throw new RuntypeError('forbidden', 'Origin not allowed', {
     members: { hint: `${origin ?? 'a request without Origin'} is none of the origins of this client token` },
   });

@@ -45,7 +45,11 @@ export function authenticateRuntype(context: FaceContext): NonNullable<Operation
 }
 
 /** A stream that is open is checked again and again; before a body is read there is nothing to check. */
-async function checkSession({ engine }: FaceContext, request: FastifyRequest, operation: Operation): Promise<void> {
+async function checkSession(
+  { engine }: FaceContext,
+  request: FastifyRequest,
+  operation: Operation,
+): Promise<void> {
   const { body } = request;
   const secret = isJsonObject(body) && operation.path.startsWith(CLIENT_PATH) ? body['sessionId'] : undefined;
   if (typeof secret !== 'string') return;
@@ -66,5 +70,8 @@ export function requestOfSession<P, Q, B>(
 
 /** 401 as a page sees it where nothing shows that it may ask. */
 export function noClientSession(): RuntypeError {
-  return new RuntypeError('unauthenticated', 'Send your key, or approve from a page of a live client session.');
+  return new RuntypeError(
+    'unauthenticated',
+    'Send your key, or approve from a page of a live client session.',
+  );
 }

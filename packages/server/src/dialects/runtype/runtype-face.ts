@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Face, FaceContext } from '../../http/face.ts';
 import { buildOpenApi, type OpenApiDocument } from '../../http/openapi.ts';
 import { registerOperations } from '../../http/register-operations.ts';
+import { authenticateRuntype } from './client-page.ts';
 import { allowBrowsers, allowedOrigins } from './cors.ts';
 import { RuntypeError, sendRuntypeError, statusOf } from './errors.ts';
 import { runtypeOperations, runtypeTags } from './operations.ts';
@@ -29,7 +30,12 @@ export function runtypeFace(settings: RuntypeSettings): Face {
     register(app: FastifyInstance, context: FaceContext) {
       allowBrowsers(app, allowedOrigins(settings.corsOrigins), PATHS);
       takeBareKeys(app);
-      registerOperations(app, runtypeOperations, { via: 'runtype', context, rules: RUNTYPE_RULES });
+      registerOperations(app, runtypeOperations, {
+        via: 'runtype',
+        context,
+        rules: RUNTYPE_RULES,
+        authenticate: authenticateRuntype(context),
+      });
     },
     sendError: (error, request, reply) => sendRuntypeError(error, request, reply),
     notFound: (request, reply) =>

@@ -10,7 +10,8 @@ export const clientFeedback = defineOperation({
   tag: 'Client',
   role: 'viewer',
   summary: 'Say what a reply was worth',
-  description: 'One of each type and message in a session: a second replaces the first, and is answered with 200.',
+  description:
+    'One of each type and message in a session: a second replaces the first, and is answered with 200.',
   body: clientFeedbackBodySchema,
   replies: {
     201: { description: 'It is kept', schema: clientFeedbackReplySchema },

@@ -15,7 +15,8 @@ export const clientInit = runtypeOperation({
   tag: 'Client',
   role: 'viewer',
   summary: 'Begin the session of a page',
-  description: 'Without a key: the body has a client token, whose origins the page must be of. A session lasts a day.',
+  description:
+    'Without a key: the body has a client token, whose origins the page must be of. A session lasts a day.',
   body: clientInitBodySchema,
   reply: clientInitReplySchema,
   errors: ['unauthenticated', 'forbidden', 'not_found', 'rate_limited'],
@@ -28,13 +29,13 @@ export const clientInit = runtypeOperation({
       });
     }
     admitPage(found.token, { origin });
-    const asked = body.flowId ?? found.token.target;
-    if (asked !== found.token.target && asked !== DEFAULT_TARGET) {
+    const flow = await targetOf(engine, found.organizationId, found.token);
+    const asked = body.flowId ?? flow.id;
+    if (asked !== flow.id) {
       throw new RuntypeError('forbidden', 'The client token is for another agent or flow', {
         members: { hint: `${asked} is not the target of this client token` },
       });
     }
-    const flow = await targetOf(engine, found.organizationId, found.token);
     const { sessionId: secretBefore, conversationId } = body;
     const continues = {
       ...(secretBefore ? { secret: secretBefore } : {}),
@@ -52,7 +53,11 @@ export const clientInit = runtypeOperation({
         conversationRevision: '1',
         ...(target === null ? {} : { targetId: target }),
         flow,
-        config: { ...config, welcomeMessage: config.welcomeMessage ?? null, placeholder: config.placeholder ?? PLACEHOLDER },
+        config: {
+          ...config,
+          welcomeMessage: config.welcomeMessage ?? null,
+          placeholder: config.placeholder ?? PLACEHOLDER,
+        },
         durableRecovery: { enabled: true },
       },
     };
