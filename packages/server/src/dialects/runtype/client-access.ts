@@ -4,7 +4,7 @@ import { EngineError } from '../../engine/errors.ts';
 import type { Engine } from '../../engine/facade.ts';
 import type { ClientOfRun, ClientSession } from '../../engine/facade-clients.ts';
 import { noExecution, RuntypeError } from './errors.ts';
-import { runIdIn } from './ids.ts';
+import { findExecution } from './find-execution.ts';
 
 /** A request of a page: what it shows of itself, and whether browsers always send `Origin` with it (not with GET). */
 export interface PageRequest {
@@ -51,6 +51,21 @@ export function callerOfSession({ id, organizationId }: ClientSession): Caller {
   return { organizationId, principalId: id, keyId: id, role: 'viewer', actor, via: 'runtype' };
 }
 
+/** Counts a message of the session. 429 with a hint for the visitor when its token's day is full. */
+export async function countMessage(engine: Engine, session: ClientSession): Promise<void> {
+  try {
+    await engine.clients.countMessage(session);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'quota_exceeded') throw error;
+    const { retryAfterMs = 0 } = error.details;
+    const hours = Math.max(1, Math.ceil(retryAfterMs / 3_600_000));
+    throw new RuntypeError('quota_exceeded', error.message, {
+      members: { hint: `Message limit reached. Try again in ${hours === 1 ? 'an hour' : `${hours} hours`}.` },
+      retryAfterMs,
+    });
+  }
+}
+
 /** What a run that the session starts keeps in its `face`, so that its origin can be told. */
 export function clientOfRun({ id, token, conversationId }: ClientSession): ClientOfRun {
   return { sessionId: id, tokenId: token.id, conversationId };
@@ -73,11 +88,7 @@ export async function ownRun(
   executionId: string,
   conversationId?: string,
 ): Promise<Run> {
-  const runId = runIdIn(executionId);
-  if (runId === null) throw noExecution(executionId);
-  const run = await engine.runs.get(callerOfSession(session), runId).catch((error: unknown) => {
-    throw error instanceof EngineError && error.code === 'not_found' ? noExecution(executionId) : error;
-  });
+  const run = await findExecution({ engine, caller: callerOfSession(session) }, executionId);
   const client = clientIn(run);
   const isOwn = client?.tokenId === session.token.id;
   if (!isOwn || (conversationId !== undefined && client.conversationId !== conversationId)) {

@@ -1,10 +1,13 @@
-import { isJsonObject, type Json, type JsonObject } from '@fermata/protocol';
+import type { JsonObject } from '@fermata/protocol';
+import { z } from 'zod';
 import type { Engine } from '../../engine/facade.ts';
 import type { ClientSession } from '../../engine/facade-clients.ts';
+import { clientToolSchema, type WireClientTool } from './client-tools.ts';
 import { RuntypeError } from './errors.ts';
+import { readMember } from './validation.ts';
 
 export interface DeclaredTools {
-  clientTools?: readonly Json[] | undefined;
+  clientTools?: WireClientTool[] | undefined;
   clientToolsFingerprint?: string | undefined;
 }
 
@@ -17,14 +20,16 @@ export async function toolsOfPage(
   engine: Engine,
   session: ClientSession,
   { clientTools, clientToolsFingerprint }: DeclaredTools,
-): Promise<JsonObject[] | null> {
+): Promise<WireClientTool[] | null> {
   if (clientTools !== undefined) {
-    const tools = clientTools.filter((tool) => isJsonObject(tool));
-    await engine.clients.keepTools(session.id, tools, clientToolsFingerprint ?? null);
-    return tools;
+    const kept = clientTools.map((tool): JsonObject => ({ ...tool }));
+    await engine.clients.keepTools(session.id, kept, clientToolsFingerprint ?? null);
+    return clientTools;
   }
   if (clientToolsFingerprint === undefined) return null;
-  if (session.tools !== null && session.toolsFingerprint === clientToolsFingerprint) return session.tools;
+  if (session.tools !== null && session.toolsFingerprint === clientToolsFingerprint) {
+    return readMember(z.array(clientToolSchema), session.tools, 'clientTools');
+  }
   throw new RuntypeError('invalid_transition', 'client_tools_resend_required', {
     status: 409,
     members: { clientToolsFingerprint },

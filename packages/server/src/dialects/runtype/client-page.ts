@@ -7,12 +7,9 @@ import type { FaceContext } from '../../http/face.ts';
 import { COMMAND_DEADLINE_MS } from '../../http/limits.ts';
 import type { OperationsBinding } from '../../http/register-operations.ts';
 import type { Operation, OperationRequest } from '../../http/route.ts';
-import { callerOfSession, sessionOfPage } from './client-access.ts';
+import { admitPage, callerOfSession, sessionOfPage } from './client-access.ts';
 import { RuntypeError } from './errors.ts';
-
-const CLIENT_PATH = '/v1/client/';
-/** Where widgets of both modes send approvals. Source: wire section 5.4. */
-export const AGENT_APPROVE_PATH = '/v1/agents/{agentId}/approve';
+import { runIdIn } from './ids.ts';
 
 /**
  * Stands for a page until its session is known, which its body names. It is of no organization: whatever is asked
@@ -35,25 +32,27 @@ export function isPage({ organizationId }: Caller): boolean {
 /** Who asks: the holder of a key, or on the client routes a page. */
 export function authenticateRuntype(context: FaceContext): NonNullable<OperationsBinding['authenticate']> {
   return async (request, operation) => {
-    const isApproval = operation.path === AGENT_APPROVE_PATH && operation.method === 'POST';
-    if (!operation.path.startsWith(CLIENT_PATH) && !(isApproval && credentialOf(request) === null)) {
+    if (operation.tag !== CLIENT_TAG && !mayComeFromPage(request, operation)) {
       return authenticate(context.engine, request, 'runtype');
     }
-    await checkSession(context, request, operation);
+    await checkSession(context, request);
     return PAGE;
   };
 }
 
+export const CLIENT_TAG = 'Client';
+
+/** Where widgets with a client token send decisions too, without a key. Source: wire section 5.4. */
+function mayComeFromPage(request: FastifyRequest, { operationId }: Operation): boolean {
+  return operationId === 'approveAgent' && credentialOf(request) === null;
+}
+
 /** A stream that is open is checked again and again; before a body is read there is nothing to check. */
-async function checkSession(
-  { engine }: FaceContext,
-  request: FastifyRequest,
-  operation: Operation,
-): Promise<void> {
-  const { body } = request;
-  const secret = isJsonObject(body) && operation.path.startsWith(CLIENT_PATH) ? body['sessionId'] : undefined;
-  if (typeof secret !== 'string') return;
-  await sessionOfPage(engine, secret, { origin: request.headers.origin ?? null });
+async function checkSession({ engine }: FaceContext, request: FastifyRequest): Promise<void> {
+  const { body, query } = request;
+  const given = isJsonObject(body) ? body['sessionId'] : isJsonObject(query) ? query['sessionId'] : undefined;
+  if (typeof given !== 'string') return;
+  await sessionOfPage(engine, given, { origin: request.headers.origin ?? null, mayOmitOrigin: body === undefined });
 }
 
 /** The request as one of the session: without an `Idempotency-Key`, which only the holders of keys have. */
@@ -68,10 +67,29 @@ export function requestOfSession<P, Q, B>(
   };
 }
 
-/** 401 as a page sees it where nothing shows that it may ask. */
-export function noClientSession(): RuntypeError {
+function noClientSession(): RuntypeError {
   return new RuntypeError(
     'unauthenticated',
     'Send your key, or approve from a page of a live client session.',
   );
+}
+
+/**
+ * A decision that comes without a key: of a page that may use the token of the session which has started the run, while
+ * the run's conversation has a live session. Throws 401 for any other. Source: wire section 12.
+ */
+export async function decisionOfPage<P, Q, B extends { executionId: string }>(
+  request: OperationRequest<P, Q, B>,
+): Promise<OperationRequest<P, Q, B>> {
+  const { engine, body } = request;
+  const origin = request.header('origin');
+  const runId = runIdIn(body.executionId);
+  const session = runId === null || origin === null ? null : await engine.clients.sessionOfRun(runId);
+  if (session === null) throw noClientSession();
+  try {
+    admitPage(session.token, { origin });
+  } catch {
+    throw noClientSession();
+  }
+  return requestOfSession(request, session);
 }

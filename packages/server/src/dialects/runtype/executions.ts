@@ -8,11 +8,10 @@ import {
 } from '@fermata/protocol';
 import type { z } from 'zod';
 import type { Caller, PageQuery } from '../../engine/caller.ts';
-import { EngineError } from '../../engine/errors.ts';
 import type { Engine, RunQuery } from '../../engine/facade.ts';
 import { stopReasonOf } from './ends.ts';
-import { executionIdOf, runIdIn } from './ids.ts';
-import type { executionReplySchema, executionsReplySchema, paginationSchema } from './execution-wire.ts';
+import { executionIdOf } from './ids.ts';
+import type { executionReplySchema, executionsReplySchema, paginationSchema } from './wire-executions.ts';
 
 export type Execution = z.output<typeof executionsReplySchema>['data'][number];
 export type ExecutionDetail = z.output<typeof executionReplySchema>;
@@ -117,13 +116,6 @@ function stopReasonOfRun({ status, error }: Run): string | null {
   if (status === 'succeeded') return 'complete';
   if (status === 'failed') return stopReasonOf(error?.code ?? '') ?? 'error';
   return status === 'cancelled' ? 'error' : null;
-}
-
-/** A run by its execution id; 404 for what is none, or a stranger's. */
-export async function findExecution(engine: Engine, caller: Caller, executionId: string): Promise<Run> {
-  const runId = runIdIn(executionId);
-  if (runId === null) throw new EngineError('not_found', `Execution not found: ${executionId}`);
-  return engine.runs.get(caller, runId);
 }
 
 export async function executionDetailOf(engine: Engine, caller: Caller, run: Run): Promise<ExecutionDetail> {

@@ -1,13 +1,14 @@
 import { defineOperation } from '../../../http/route.ts';
 import { admitPage } from '../client-access.ts';
-import { clientFeedbackBodySchema, clientFeedbackReplySchema } from '../client-wire.ts';
+import { CLIENT_TAG } from '../client-page.ts';
+import { clientFeedbackBodySchema, clientFeedbackReplySchema } from '../wire-client.ts';
 import { RuntypeError } from '../errors.ts';
 
 export const clientFeedback = defineOperation({
   operationId: 'clientFeedback',
   method: 'POST',
   path: '/v1/client/feedback',
-  tag: 'Client',
+  tag: CLIENT_TAG,
   role: 'viewer',
   summary: 'Say what a reply was worth',
   description:

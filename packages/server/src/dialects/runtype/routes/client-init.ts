@@ -1,7 +1,8 @@
 import type { ClientToken } from '@fermata/protocol';
 import type { Engine } from '../../../engine/facade.ts';
 import { admitPage } from '../client-access.ts';
-import { clientInitBodySchema, clientInitReplySchema } from '../client-wire.ts';
+import { CLIENT_TAG } from '../client-page.ts';
+import { clientInitBodySchema, clientInitReplySchema } from '../wire-client.ts';
 import { RuntypeError } from '../errors.ts';
 import { runtypeOperation } from '../operation.ts';
 
@@ -12,7 +13,7 @@ export const clientInit = runtypeOperation({
   operationId: 'clientInit',
   method: 'POST',
   path: '/v1/client/init',
-  tag: 'Client',
+  tag: CLIENT_TAG,
   role: 'viewer',
   summary: 'Begin the session of a page',
   description:

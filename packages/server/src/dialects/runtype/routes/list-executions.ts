@@ -1,7 +1,7 @@
 import { runOriginSchema } from '@fermata/protocol';
 import { z } from 'zod';
 import type { RunQuery } from '../../../engine/facade.ts';
-import { executionsQuerySchema, executionsReplySchema } from '../execution-wire.ts';
+import { executionsQuerySchema, executionsReplySchema } from '../wire-executions.ts';
 import { executionOf, pageOf, paginationOf, statusFilter } from '../executions.ts';
 import { runIdIn } from '../ids.ts';
 import { runtypeOperation } from '../operation.ts';
@@ -11,18 +11,18 @@ type Asked = z.output<typeof executionsQuerySchema>;
 export const listExecutions = runtypeOperation({
   operationId: 'listExecutions',
   method: 'GET',
-  path: '/v1/agents/{agentId}/executions',
+  path: '/v1/agents/{id}/executions',
   tag: 'Agents',
   role: 'viewer',
   summary: 'List executions of an agent',
   description:
     'Newest first. `virtual` in place of an id lists executions of every agent, inline ones too; parentExecutionId and executionId look among all of them. The id may be a flow’s as well.',
-  params: z.object({ agentId: z.string().describe('Agent or flow, or virtual') }),
+  params: z.object({ id: z.string().describe('Agent or flow, or virtual') }),
   query: executionsQuerySchema,
   reply: executionsReplySchema,
   errors: ['not_found'],
   async handle({ engine, caller, params, query }) {
-    const { agentId } = params;
+    const { id: agentId } = params;
     const page = pageOf(query);
     const filter = filterOf(agentId, query);
     const found =

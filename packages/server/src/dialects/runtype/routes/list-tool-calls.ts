@@ -1,24 +1,24 @@
 import { z } from 'zod';
 import { toolCallsOf, type CallRecord } from '../execution-tool-calls.ts';
-import { toolCallsReplySchema } from '../execution-wire.ts';
-import { findExecution } from '../executions.ts';
+import { toolCallsReplySchema } from '../wire-executions.ts';
+import { findExecution } from '../find-execution.ts';
 import { runtypeOperation } from '../operation.ts';
 
 export const listToolCalls = runtypeOperation({
   operationId: 'listToolCalls',
   method: 'GET',
-  path: '/v1/agents/{agentId}/executions/{executionId}/tool-calls',
+  path: '/v1/agents/{id}/executions/{executionId}/tool-calls',
   tag: 'Agents',
   role: 'viewer',
   summary: 'List the tool calls of an execution',
   params: z.object({
-    agentId: z.string().describe('Not looked at'),
+    id: z.string().describe('Agent; not looked at'),
     executionId: z.string().describe('Execution'),
   }),
   reply: toolCallsReplySchema,
   errors: ['not_found'],
   async handle({ engine, caller, params }) {
-    const run = await findExecution(engine, caller, params.executionId);
+    const run = await findExecution({ engine, caller }, params.executionId);
     const calls = await toolCallsOf(engine, caller, run);
     return { status: 200, body: { toolCalls: calls.map(withoutPayload) } };
   },

@@ -1,5 +1,7 @@
-import { clientConfigSchema, jsonObjectSchema, jsonSchema } from '@fermata/protocol';
+import { clientConfigSchema, jsonObjectSchema, looseJsonSchema } from '@fermata/protocol';
 import { z } from 'zod';
+import { clientToolSchema } from './client-tools.ts';
+import { wireMessageSchema } from './decode-messages.ts';
 
 /** Source: wire section 2.7. */
 const sessionIdSchema = z.string().min(1).max(200).describe('The session of the page, clsess_…');
@@ -36,9 +38,17 @@ export const clientInitReplySchema = z
   .meta({ id: 'RuntypeClientSession' })
   .describe('A session');
 
+/** Images come inside, as in a dispatch. */
+export const PAGE_BODY_LIMIT_BYTES = 36 * 1024 * 1024;
+
+/** What is said to the agent on behalf of its operator is not a visitor's to say. */
+const pageMessageSchema = wireMessageSchema.extend({
+  role: z.enum(['user', 'assistant', 'tool']).describe('Who speaks; a page speaks for nobody else'),
+});
+
 /** What the page says of its tools. */
 const toolMembers = {
-  clientTools: z.array(jsonSchema).max(500).optional().describe('Its tools; [] : none any more'),
+  clientTools: z.array(clientToolSchema).max(200).optional().describe('Its tools; [] : none any more'),
   clientToolsFingerprint: z
     .string()
     .min(1)
@@ -50,22 +60,24 @@ const toolMembers = {
 export const clientChatBodySchema = z
   .object({
     sessionId: sessionIdSchema,
-    messages: z.array(jsonSchema).min(1).describe('The transcript: {id?, role, content}'),
+    messages: z.array(pageMessageSchema).min(1).max(5_000).describe('The transcript'),
     assistantMessageId: z.string().max(200).optional().describe('The page’s id of the reply to come'),
     ...toolMembers,
     inputs: jsonObjectSchema.optional().describe('Variables'),
     metadata: jsonObjectSchema.optional().describe('The page’s own data'),
-    context: jsonSchema.optional().describe('The page’s own data'),
+    context: looseJsonSchema.optional().describe('The page’s own data'),
   })
   .describe('A message of the visitor, with what was said before');
+
+export type ClientChatBody = z.output<typeof clientChatBodySchema>;
 
 export const clientResumeBodySchema = z
   .object({
     sessionId: sessionIdSchema,
     executionId: z.string().min(1).max(200).describe('The execution that waits'),
     toolOutputs: jsonObjectSchema.optional().describe('By call id or tool name'),
-    messages: z.array(jsonSchema).optional().describe('Appended to the conversation'),
-    streamResponse: z.boolean().optional().describe('False: JSON in place of a stream'),
+    messages: z.array(pageMessageSchema).max(5_000).optional().describe('Appended to the conversation'),
+    streamResponse: z.boolean().default(true).describe('false: answer with JSON'),
     ...toolMembers,
   })
   .describe('Results of the page’s tools');
@@ -77,7 +89,7 @@ export const clientApproveBodySchema = z
     approvalId: z.string().min(1).max(200).describe('What is decided'),
     decision: z.enum(['approved', 'denied']).describe('How'),
     reason: z.string().max(10_000).optional().describe('Why'),
-    streamResponse: z.boolean().optional().describe('False: JSON in place of a stream'),
+    streamResponse: z.boolean().default(true).describe('false: answer with JSON'),
   })
   .describe('The visitor’s decision');
 
