@@ -110,7 +110,9 @@ export type RunCommand =
   | ({ type: 'report' } & ReportRun)
   | { type: 'update'; title?: string | null; metadata?: JsonObject; replacesMetadata?: boolean }
   | { type: 'pause' | 'resume' | 'cancel'; reason?: string }
-  | { type: 'plan'; change: PlanChange };
+  | { type: 'plan'; change: PlanChange }
+  | ({ type: 'answer' } & AddressedAnswer)
+  | ({ type: 'message' } & SendMessage);
 
 export interface RunQuery extends PageQuery {
   /** Only these runs, by UUID. */

@@ -132,6 +132,7 @@ async function resolveAgent(
     ...(isNamed || mission === null ? {} : missionAgent(mission)),
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.script === undefined ? {} : { script: request.script }),
+    ...(request.instructions === undefined ? {} : { instructions: request.instructions }),
     model:
       request.model ??
       (request.script === undefined || model.startsWith('script/') ? model : 'script/inline'),

@@ -32,7 +32,8 @@ export class SseWriter implements AsyncDisposable {
     raw.on('error', () => undefined);
     this.#heartbeat = setInterval(() => {
       const { heartbeatFrame: beat } = options;
-      if (this.#flushing === null && !raw.writableEnded) void this.write([typeof beat === 'string' ? beat : beat()]);
+      if (this.#flushing === null && !raw.writableEnded)
+        void this.write([typeof beat === 'string' ? beat : beat()]);
     }, options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
   }

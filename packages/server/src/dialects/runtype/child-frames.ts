@@ -4,7 +4,10 @@ import { toolTypeOf, type ChildMemory, type Memory } from './memory.ts';
 import { approvalComplete, iterationOf, parametersOf } from './pauses.ts';
 
 /** A child's text is told only as its call's output; what it waits for is asked here. */
-export function childStarted({ childRunId, callId }: EventData<'child.started'>, memory: Memory): FrameDraft[] {
+export function childStarted(
+  { childRunId, callId }: EventData<'child.started'>,
+  memory: Memory,
+): FrameDraft[] {
   memory.children.set(childRunId, { status: 'queued', callId, told: new Map() });
   return [];
 }

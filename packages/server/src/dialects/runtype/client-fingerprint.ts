@@ -22,7 +22,7 @@ export async function toolsOfPage(
   { clientTools, clientToolsFingerprint }: DeclaredTools,
 ): Promise<WireClientTool[] | null> {
   if (clientTools !== undefined) {
-    const kept = clientTools.map((tool): JsonObject => ({ ...tool }));
+    const kept = clientTools as unknown as JsonObject[];
     await engine.clients.keepTools(session.id, kept, clientToolsFingerprint ?? null);
     return clientTools;
   }

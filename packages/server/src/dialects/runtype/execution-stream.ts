@@ -17,6 +17,8 @@ export interface Beginning {
   restates: 'nothing' | 'awaits' | 'all';
   /** A frame to say first of all, beside the log; the same one of the log is left out. */
   first?: Frame;
+  /** Waits that were answered just now; those of child runs may still stand open in the run's own view. */
+  answered?: ReadonlySet<string>;
 }
 
 export const FROM_START: Beginning = { after: -1, isResumed: false, restates: 'nothing' };
@@ -32,6 +34,8 @@ export interface ExecutionRequest {
   runId: string;
   beginning: Beginning;
   signal: AbortSignal;
+  /** A hold ends the frames too. */
+  endsWhenHeld?: boolean;
 }
 
 /** Frames of an execution until it pauses or ends, and what the encoder has seen by then. */
@@ -65,14 +69,21 @@ export async function followExecution(request: ExecutionRequest): Promise<Execut
       if (frames.length > 0) batches.push(frames);
       return frames.length > 0 ? MARK : [];
     },
-    isOver: (run) => overBecause(run, encoder),
+    isOver: (run) => {
+      const isHeld = request.endsWhenHeld === true && run.status === 'paused';
+      return isHeld ? 'parked' : overBecause(run, encoder, beginning.answered);
+    },
   });
   async function* follow(): AsyncGenerator<readonly Frame[], StreamEndReason | null, void> {
     let next = await texts.next();
-    while (!next.done) {
-      const frames = batches.splice(0).flat();
-      if (frames.length > 0) yield frames;
-      next = await texts.next();
+    try {
+      while (!next.done) {
+        const frames = batches.splice(0).flat();
+        if (frames.length > 0) yield frames;
+        next = await texts.next();
+      }
+    } finally {
+      await texts.return(null);
     }
     const rest = next.value === 'parked' ? reader.restate() : [];
     if (rest.length > 0) yield rest;
@@ -83,9 +94,15 @@ export async function followExecution(request: ExecutionRequest): Promise<Execut
 
 const MARK: readonly string[] = [''];
 
-function overBecause(run: Run, encoder: Encoder): StreamEndReason | null {
+function overBecause(
+  run: Run,
+  encoder: Encoder,
+  answered: ReadonlySet<string> = new Set(),
+): StreamEndReason | null {
   if (isTerminal(run.status)) return 'finished';
-  const isAsking = run.openWaits.some(({ kind }) => kind !== 'timer' && kind !== 'run');
+  const isAsking = run.openWaits.some(
+    ({ id, kind }) => kind !== 'timer' && kind !== 'run' && !answered.has(id),
+  );
   return run.status === 'waiting' && isAsking && !encoder.isChildAtWork() ? 'parked' : null;
 }
 
@@ -120,7 +137,10 @@ function createReader(encoder: Encoder, { after, isResumed, restates, first }: B
 
   function begin(): Frame[] {
     isBegun = true;
-    const frames = [...encoder.resumed(last ?? 0), ...(first === undefined ? [] : [{ ...first, seq: last ?? 0 }])];
+    const frames = [
+      ...encoder.resumed(last ?? 0),
+      ...(first === undefined ? [] : [{ ...first, seq: last ?? 0 }]),
+    ];
     return frames;
   }
 

@@ -97,16 +97,15 @@ function sent(memory: Memory, stepId: string, output: Json): FrameDraft[] {
 
 /** The widget renders `result.response` whatever the type: only steps that speak have one. Wire section 4.2. */
 function resultOf(step: FlowStep | undefined, output: Json): Json {
-  if (step?.type !== 'agent') return isJsonObject(output) && 'response' in output ? { value: output } : output;
+  if (step?.type !== 'agent')
+    return isJsonObject(output) && 'response' in output ? { value: output } : output;
   return { response: typeof output === 'string' ? output : JSON.stringify(output) };
 }
 
 export function stepSkipped(data: EventData<'step.skipped'>, at: string, memory: Memory): FrameDraft[] {
   const { stepId, reason } = data;
   const when = memory.steps.get(stepId)?.step.when ?? reason ?? 'disabled';
-  return [
-    { type: 'step_skip', ...describe(memory, stepId), ...place(memory, stepId), when, skippedAt: at },
-  ];
+  return [{ type: 'step_skip', ...describe(memory, stepId), ...place(memory, stepId), when, skippedAt: at }];
 }
 
 /** A step that is tried again has not ended. */

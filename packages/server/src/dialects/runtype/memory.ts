@@ -143,6 +143,8 @@ export function toolTypeOf(tool: Tool | undefined): string {
       return 'mcp';
     case 'builtin':
       return tool.name === 'delegate' ? 'subagent' : 'builtin';
+    case 'run':
+      return tool.run?.flow === undefined ? 'subagent' : 'flow';
     case undefined:
       return 'custom';
   }

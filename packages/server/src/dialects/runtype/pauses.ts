@@ -59,17 +59,17 @@ function callStart(
   const known = toolNamed(memory, tool);
   const page = memory.clientTools[tool];
   const start: FrameDraft = {
-      type: 'tool_start',
-      toolCallId: callId,
-      toolName: page?.name ?? tool,
-      toolType: toolTypeOf(known),
-      parameters: parametersOf(args ?? call.args),
-      ...iterationOf(memory, call.turn),
-      ...stepOf(memory),
-      startedAt: at,
-      ...(page?.origin === undefined ? {} : { origin: page.origin }),
-      ...(page?.pageOrigin === undefined ? {} : { pageOrigin: page.pageOrigin }),
-    };
+    type: 'tool_start',
+    toolCallId: callId,
+    toolName: page?.name ?? tool,
+    toolType: toolTypeOf(known),
+    parameters: parametersOf(args ?? call.args),
+    ...iterationOf(memory, call.turn),
+    ...stepOf(memory),
+    startedAt: at,
+    ...(page?.origin === undefined ? {} : { origin: page.origin }),
+    ...(page?.pageOrigin === undefined ? {} : { pageOrigin: page.pageOrigin }),
+  };
   if (known?.type !== 'client') call.start = start;
   return [start];
 }
@@ -135,7 +135,7 @@ export function approvalComplete(
   return {
     type: 'approval_complete',
     approvalId,
-    decision: decisionOf(outcome),
+    decision: by.type === 'system' && outcome === 'deny' ? 'timeout' : decisionOf(outcome),
     resolvedBy: by.type === 'system' ? 'system' : 'user',
     completedAt: at,
   };

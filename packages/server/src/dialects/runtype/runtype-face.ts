@@ -5,7 +5,7 @@ import { registerOperations } from '../../http/register-operations.ts';
 import { authenticateRuntype } from './client-page.ts';
 import { allowBrowsers, allowedOrigins } from './cors.ts';
 import { RuntypeError, sendRuntypeError, statusOf } from './errors.ts';
-import { runtypeOperations, runtypeTags } from './operations.ts';
+import { mountedOperations, runtypeOperations, runtypeTags } from './operations.ts';
 import { RUNTYPE_RULES } from './validation.ts';
 import { errorBodySchema } from './wire.ts';
 
@@ -30,7 +30,7 @@ export function runtypeFace(settings: RuntypeSettings): Face {
     register(app: FastifyInstance, context: FaceContext) {
       allowBrowsers(app, allowedOrigins(settings.corsOrigins), PATHS);
       takeBareKeys(app);
-      registerOperations(app, runtypeOperations, {
+      registerOperations(app, [...runtypeOperations, ...mountedOperations], {
         via: 'runtype',
         context,
         rules: RUNTYPE_RULES,

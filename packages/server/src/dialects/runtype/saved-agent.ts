@@ -8,7 +8,7 @@ import { invalidMember } from './errors.ts';
 import { notSupported } from './not-supported.ts';
 import { readMember } from './validation.ts';
 import { wireAgentSchema } from './wire-agent.ts';
-import type { AgentBody, Capability } from './wire-resources.ts';
+import type { AgentBody, AgentPatch, Capability } from './wire-resources.ts';
 
 /** Where an agent's metadata keep what was sent, so that it is read as it was written. */
 const KEPT = 'runtype';
@@ -127,7 +127,7 @@ function toolsConfig({ tools = [] }: SavedAgent): JsonObject {
 }
 
 /** What was sent, changed by what is sent now: `config` is merged, deep; null takes a member out of it. */
-export function mergedBody(before: AgentBody, patch: Partial<AgentBody>): AgentBody {
+export function mergedBody(before: AgentBody, patch: AgentPatch): AgentBody {
   const given = Object.entries(patch).filter(([, value]) => value !== undefined);
   const config = patch.config == null ? before.config : mergeDeep(before.config ?? {}, patch.config);
   return { ...before, ...Object.fromEntries(given), config } as AgentBody;
@@ -147,7 +147,7 @@ function mergeDeep(before: JsonObject, patch: JsonObject): JsonObject {
  * The patch of an update. Fields that the merged body lacks are set to an empty value; tools that it does not speak of
  * stay as they are, since this wire has no words for some of them.
  */
-export function updateOf(merged: AgentBody, patch: Partial<AgentBody>): Partial<AgentFields> {
+export function updateOf(merged: AgentBody, patch: AgentPatch): Partial<AgentFields> {
   const { name, metadata, ...fields } = decodeSavedAgent(merged);
   if (patch.config == null && patch.capabilities === undefined) return { name, metadata: metadata ?? {} };
   const { tools = [], mcpServers = [], limits, ...rest } = fields;

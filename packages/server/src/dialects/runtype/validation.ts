@@ -10,20 +10,28 @@ const MAX_DETAILS = 50;
 /** Members that are not known are ignored: newer clients send them. What is known must be right. */
 export const RUNTYPE_RULES: RequestRules = {
   parse(schema, value, part) {
+    if (part !== 'path') return readMember(schema, value, '');
     const result = schema.safeParse(value);
     if (result.success) return result.data;
-    if (part === 'path') throw new EngineError('not_found', 'Not Found');
-    const details = result.error.issues.slice(0, MAX_DETAILS).map(detailOf);
-    const [first] = details;
-    const text = first === undefined ? 'Invalid request' : `${first.path || 'body'}: ${first.message}`;
-    throw new RuntypeError('invalid_request', text, { details });
+    throw new EngineError('not_found', 'Not Found');
   },
   noQuery: z.object({}),
   absentBody: {},
+  hasOwnCursors: true,
 };
 
-function detailOf(issue: z.core.$ZodIssue): ErrorDetail {
-  const path = joinPath('', issue.path).replace(/^\./, '');
+/** A member of a body as its schema gives it. Throws the wire's 400 with every fault and its place. */
+export function readMember<T>(schema: z.ZodType<T>, value: unknown, root: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const details = result.error.issues.slice(0, MAX_DETAILS).map((issue) => detailOf(issue, root));
+  const [first] = details;
+  const text = first === undefined ? 'Invalid request' : `${first.path || 'body'}: ${first.message}`;
+  throw new RuntypeError('invalid_request', text, { details });
+}
+
+function detailOf(issue: z.core.$ZodIssue, root: string): ErrorDetail {
+  const path = joinPath(root, issue.path).replace(/^\./, '');
   return { path, message: messageOf(issue), code: codeOf(issue) };
 }
 

@@ -32,6 +32,7 @@ export const updateAgentBodySchema = z
   .looseObject({ name: name.optional(), ...agentFields })
   .describe('What changes; `config` is merged, deep');
 export type AgentBody = z.output<typeof createAgentBodySchema>;
+export type AgentPatch = z.output<typeof updateAgentBodySchema>;
 
 export const resourceQuerySchema = z
   .object({ ...pageQueryShape, search: z.string().max(200).optional().describe('Part of the name') })
