@@ -31,9 +31,17 @@ const FULL = {
     voice: { enabled: false },
     tools: {
       runtimeTools: [
-        { name: 'look', description: 'Looks', toolType: 'local', parametersSchema: { type: 'object' }, config: {} },
+        {
+          name: 'look',
+          description: 'Looks',
+          toolType: 'local',
+          parametersSchema: { type: 'object' },
+          config: {},
+        },
       ],
-      mcpServers: [{ id: 'm', url: 'https://mcp.example', auth: { type: 'bearer', token: '{{secrets.mcp}}' } }],
+      mcpServers: [
+        { id: 'm', url: 'https://mcp.example', auth: { type: 'bearer', token: '{{secrets.mcp}}' } },
+      ],
       approval: { require: ['look'], timeout: 60_000 },
       perToolLimits: { look: { maxCalls: 2 } },
     },
@@ -90,8 +98,14 @@ describe('saved agents', () => {
     expect(page.body.pagination).toMatchObject({ hasMore: true, totalCount: 2, limit: 1 });
     const viewer = RuntypeClient.of(world(), world().viewer.key);
     expect((await viewer.request('GET', path)).status).toBe(200);
-    for (const [method, at] of [['POST', '/v1/agents'], ['PUT', path], ['DELETE', path]] as const) {
-      expect((await viewer.request(method, at, method === 'DELETE' ? {} : { body: { name: 'x' } })).status).toBe(403);
+    for (const [method, at] of [
+      ['POST', '/v1/agents'],
+      ['PUT', path],
+      ['DELETE', path],
+    ] as const) {
+      expect(
+        (await viewer.request(method, at, method === 'DELETE' ? {} : { body: { name: 'x' } })).status,
+      ).toBe(403);
     }
     const stranger = RuntypeClient.of(world(), world().stranger.key);
     expect((await stranger.request('GET', path)).status).toBe(404);
@@ -112,12 +126,19 @@ describe('saved agents', () => {
       messages: [{ role: 'user', content: 'hello' }],
       inputs: { customer: 'Ada' },
     });
-    expect(frameOf(frames, 'execution_start')).toMatchObject({ agentId: agent.id, agentName: 'Greeter', maxTurns: 4 });
+    expect(frameOf(frames, 'execution_start')).toMatchObject({
+      agentId: agent.id,
+      agentName: 'Greeter',
+      maxTurns: 4,
+    });
     expect(textIn(frames)).toBe('hello');
     const runId = String(frameOf(frames, 'execution_start')['executionId']).slice('exec_'.length);
     const [created] = await world().api.events(runId);
     expect(created).toMatchObject({ data: { agent: { id: agent.id, instructions: 'You help Ada.' } } });
-    const rows = await developer().request<{ data: Record<string, unknown>[] }>('GET', `/v1/agents/${agent.id}/executions`);
+    const rows = await developer().request<{ data: Record<string, unknown>[] }>(
+      'GET',
+      `/v1/agents/${agent.id}/executions`,
+    );
     expect(rows.body.data).toMatchObject([{ executionId: `exec_${runId}`, surfaceType: 'runtype' }]);
   });
 
@@ -129,7 +150,11 @@ describe('saved agents', () => {
     const bad: [Record<string, unknown>, number, string][] = [
       [{ name: '' }, 400, 'name'],
       [{ config: { temperature: 9 } }, 400, 'config.temperature'],
-      [tool({ parametersSchema: { type: 'nonsense' } }), 400, 'config.tools.runtimeTools[0].parametersSchema'],
+      [
+        tool({ parametersSchema: { type: 'nonsense' } }),
+        400,
+        'config.tools.runtimeTools[0].parametersSchema',
+      ],
       [tool({ toolType: 'custom' }), 422, 'config.tools.runtimeTools[0].toolType'],
       [{ agentType: 'external' }, 422, 'agentType'],
       [{ config: { tools: { mcpServers: [server] } } }, 422, 'config.tools.mcpServers'],
@@ -180,7 +205,9 @@ describe('saved agents', () => {
     });
     await api.call('PATCH', path, { model: 'script/slow', name: 'Slow' });
     const after = await developer().request<Agent>('GET', path);
-    expect(after.body).toMatchObject({ name: 'Slow', config: { model: 'script/slow', systemPrompt: 'Be long.' } });
+    expect(after.body).toMatchObject({
+      name: 'Slow',
+      config: { model: 'script/slow', systemPrompt: 'Be long.' },
+    });
   });
 });
-

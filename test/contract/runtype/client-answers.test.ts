@@ -52,12 +52,21 @@ describe('resume by a page', () => {
     const body = { executionId, toolOutputs: { [String(toolCallId)]: { added: true } } };
     // After a reload the page has another session.
     const next = await page.begin();
-    const rest = await page.frames('resume', { ...body, sessionId: next.sessionId, clientTools: [], after: '1.0' });
+    const rest = await page.frames('resume', {
+      ...body,
+      sessionId: next.sessionId,
+      clientTools: [],
+      after: '1.0',
+    });
     expect(frameOf(rest, 'execution_start')).toMatchObject({ executionId, resumed: true });
     expect(textIn(rest)).toContain('added');
     expect(frameOf(rest, 'execution_complete')).toMatchObject({ success: true });
-    const answered = (await world().api.events((await runOf(executionId)).id)).find(({ type }) => type === 'wait.resolved');
-    expect(answered).toMatchObject({ data: { resolution: { by: { name: expect.stringMatching(/^client /) as string }, via: 'runtype' } } });
+    const answered = (await world().api.events((await runOf(executionId)).id)).find(
+      ({ type }) => type === 'wait.resolved',
+    );
+    expect(answered).toMatchObject({
+      data: { resolution: { by: { name: expect.stringMatching(/^client /) as string }, via: 'runtype' } },
+    });
     // The tools that came along are the session's now.
     const chat = { sessionId: next.sessionId, ...says('more'), clientToolsFingerprint: '1:a.b' };
     expect((await page.post('chat', chat)).status).toBe(409);
@@ -75,7 +84,13 @@ describe('resume by a page', () => {
     expect(await resume({ sessionId: foreign }, other)).toBe(404);
     expect(await resume({ executionId: NOWHERE })).toBe(404);
     const own = await world().api.reaches(
-      (await world().api.start({ input: 'x', model: 'script/client-tool', tools: [{ type: 'client', name: 'cart' }] })).id,
+      (
+        await world().api.start({
+          input: 'x',
+          model: 'script/client-tool',
+          tools: [{ type: 'client', name: 'cart' }],
+        })
+      ).id,
       'waiting',
     );
     expect(await resume({ executionId: `exec_${own.id}` })).toBe(404);
@@ -94,7 +109,13 @@ describe('resume by a page', () => {
     // A visitor is not the operator, who has stopped the run: it stays stopped.
     const runId = executionId.slice('exec_'.length);
     await world().api.command(runId, 'pause', { reason: 'to look at it' });
-    await page.post('resume', { sessionId, executionId, toolOutputs: {}, ...says('go on'), streamResponse: false });
+    await page.post('resume', {
+      sessionId,
+      executionId,
+      toolOutputs: {},
+      ...says('go on'),
+      streamResponse: false,
+    });
     expect((await runOf(executionId)).holds).toHaveLength(1);
     const huge = { [Object.keys(toolOutputs)[0] ?? '']: 'x'.repeat(5 * 1024 * 1024) };
     expect(await resume({ toolOutputs: huge, streamResponse: false })).toBe(200);
@@ -121,7 +142,9 @@ describe('resume by a page', () => {
     expect((await page.request('GET', path(other.conversationId, sessionId))).status).toBe(404);
     expect((await page.request('GET', path(conversationId, other.sessionId))).status).toBe(200);
     const foreign = new Page(world(), await newClientToken(world()));
-    expect((await foreign.request('GET', path(conversationId, (await foreign.begin()).sessionId))).status).toBe(404);
+    expect(
+      (await foreign.request('GET', path(conversationId, (await foreign.begin()).sessionId))).status,
+    ).toBe(404);
   });
 });
 
@@ -130,7 +153,10 @@ describe('approval by a page', () => {
     const first = await approvalVisit();
     const { page, sessionId } = first;
     const other = await page.begin();
-    const decide = (session: string, decision: string): ReturnType<typeof page.post<{ code?: string; hint?: string }>> =>
+    const decide = (
+      session: string,
+      decision: string,
+    ): ReturnType<typeof page.post<{ code?: string; hint?: string }>> =>
       page.post('approve', { sessionId: session, ...decisionOf(first, decision), streamResponse: false });
     const replies = await Promise.all([decide(sessionId, 'approved'), decide(other.sessionId, 'denied')]);
     expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 409]);
@@ -140,16 +166,22 @@ describe('approval by a page', () => {
     expect((await decide(sessionId, 'approved')).status).toBe(409);
     const run = await world().api.finished(first.executionId.slice('exec_'.length));
     const resolved = (await world().api.events(run.id)).filter(({ type }) => type === 'wait.resolved');
-    expect(only(resolved)).toMatchObject({ data: { resolution: { outcome: won === 'approved' ? 'approve' : 'deny' } } });
+    expect(only(resolved)).toMatchObject({
+      data: { resolution: { outcome: won === 'approved' ? 'approve' : 'deny' } },
+    });
 
     const second = await approvalVisit();
-    const frames = await second.page.frames('approve', { sessionId: second.sessionId, ...decisionOf(second) });
+    const frames = await second.page.frames('approve', {
+      sessionId: second.sessionId,
+      ...decisionOf(second),
+    });
     expect(types(frames).slice(0, 2)).toEqual(['execution_start', 'approval_complete']);
     expect(frameOf(frames, 'execution_complete')).toMatchObject({ success: true });
 
     const third = await approvalVisit();
     const bad = async (body: Record<string, unknown>): Promise<number> =>
-      (await third.page.post('approve', { sessionId: third.sessionId, ...decisionOf(third), ...body })).status;
+      (await third.page.post('approve', { sessionId: third.sessionId, ...decisionOf(third), ...body }))
+        .status;
     expect(await bad({ decision: 'maybe' })).toBe(400);
     expect(await bad({ approvalId: 'wait_unknown' })).toBe(404);
     expect(await bad({ approvalId: decisionOf(second)['approvalId'] })).toBe(404);
@@ -174,9 +206,13 @@ describe('approval by a page', () => {
     const wait = only(await api.openWaits(own.id));
     expect(await approve(here.page, { executionId: `exec_${own.id}`, approvalId: wait.id })).toBe(401);
     // A key that does not work is no page.
-    const wrong = await RuntypeClient.of(world(), 'nothing').request('POST', path, { body, headers: { origin: SHOP } });
+    const wrong = await RuntypeClient.of(world(), 'nothing').request('POST', path, {
+      body,
+      headers: { origin: SHOP },
+    });
     expect(wrong.status).toBe(401);
-    await world().database.sql`update client_sessions set expires_at = now() where conversation_id = ${here.conversationId}`;
+    await world().database
+      .sql`update client_sessions set expires_at = now() where conversation_id = ${here.conversationId}`;
     expect(await approve(here.page)).toBe(401);
     expect((await runOf(here.executionId)).status).toBe('waiting');
     await here.page.post('init', { token: here.page.token, sessionId: here.sessionId });

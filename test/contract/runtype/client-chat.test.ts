@@ -5,9 +5,11 @@ import { newClientToken, Page, SHOP } from './client-page.ts';
 import { frameOf, textIn, types } from './runtype-client.ts';
 import { verifies } from './verifies.ts';
 
-const world = sharedWorld();
+const world = sharedWorld({ servers: 2 });
 
-const says = (content: string): { messages: unknown[] } => ({ messages: [{ id: 'm1', role: 'user', content }] });
+const says = (content: string): { messages: unknown[] } => ({
+  messages: [{ id: 'm1', role: 'user', content }],
+});
 const CART = {
   name: 'add_to_cart',
   description: 'Adds to the cart',
@@ -41,22 +43,39 @@ describe('a page', () => {
     });
     const page = new Page(world(), await newClientToken(world(), { target: agent.id }));
     const { sessionId, conversationId } = await page.begin();
-    const frames = await page.frames('chat', { sessionId, ...says('hello'), assistantMessageId: 'a1', turnId: 't1' });
+    const frames = await page.frames('chat', {
+      sessionId,
+      ...says('hello'),
+      assistantMessageId: 'a1',
+      turnId: 't1',
+    });
     expect(types(frames)[0]).toBe('execution_start');
-    expect(frameOf(frames, 'execution_start')).toMatchObject({ kind: 'agent', agentId: agent.id, agentName: 'Shop' });
+    expect(frameOf(frames, 'execution_start')).toMatchObject({
+      kind: 'agent',
+      agentId: agent.id,
+      agentName: 'Shop',
+    });
     expect(textIn(frames)).toBe('Welcome to the shop');
     expect(frameOf(frames, 'execution_complete')).toMatchObject({ success: true });
     const run = await runOf(frames);
-    expect(run).toMatchObject({ origin: 'runtype', createdBy: { type: 'key', name: expect.stringMatching(/^client /) } });
+    expect(run).toMatchObject({
+      origin: 'runtype',
+      createdBy: { type: 'key', name: expect.stringMatching(/^client /) },
+    });
     const { id } = run.createdBy;
-    expect(run.face).toMatchObject({ client: { sessionId: id, conversationId, tokenId: expect.stringMatching(/^ctok_/) } });
+    expect(run.face).toMatchObject({
+      client: { sessionId: id, conversationId, tokenId: expect.stringMatching(/^ctok_/) },
+    });
     // What the page sends is no name that others see.
     expect(JSON.stringify(await api.events(run.id))).not.toContain(sessionId);
     const listed = await api.call<{ data: Run[] }>('GET', `/v1/runs?createdBy=${id}`);
     expect(listed.data.map((one) => one.id)).toEqual([run.id]);
 
     const plain = new Page(world(), await newClientToken(world()));
-    const echoed = await plain.frames('chat', { sessionId: (await plain.begin()).sessionId, ...says('echo me') });
+    const echoed = await plain.frames('chat', {
+      sessionId: (await plain.begin()).sessionId,
+      ...says('echo me'),
+    });
     expect(textIn(echoed)).toBe('echo me');
   });
 
@@ -85,7 +104,9 @@ describe('a page', () => {
     const fresh = await page.begin();
     await world().api.call('DELETE', path);
     expect(await chat(page, fresh.sessionId)).toBe(401);
-    expect(await world().api.call<{ data: Run[] }>('GET', '/v1/runs?origin=runtype&q=x')).toMatchObject({ data: [] });
+    expect(await world().api.call<{ data: Run[] }>('GET', '/v1/runs?origin=runtype&q=x')).toMatchObject({
+      data: [],
+    });
   });
 
   verifies(['client.chat-body'], async () => {
@@ -112,7 +133,10 @@ describe('a page', () => {
       metadata: { page: '/shoes' },
     });
     expect(textIn(frames)).toBe('still the echo');
-    expect(await runOf(frames)).toMatchObject({ agent: { model: 'script/echo' }, metadata: { page: '/shoes' } });
+    expect(await runOf(frames)).toMatchObject({
+      agent: { model: 'script/echo' },
+      metadata: { page: '/shoes' },
+    });
   });
 
   verifies(['client.fingerprint'], async () => {
@@ -155,7 +179,23 @@ describe('a page', () => {
     expect((await chat(first.sessionId)).status).toBe(200);
     expect((await chat(second.sessionId)).status).toBe(200);
     const refused = await chat(first.sessionId);
-    expect([refused.status, refused.body.hint]).toEqual([429, expect.stringMatching(/limit reached.*2[34] hours/i)]);
+    expect([refused.status, refused.body.hint]).toEqual([
+      429,
+      expect.stringMatching(/limit reached.*2[34] hours/i),
+    ]);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3600);
+
+    // Of many at once, at both servers, no more than the limit go through.
+    const token = await newClientToken(world(), { dailyMessageLimit: 5 });
+    const pages = world().servers.map((server) => new Page(world(), token, SHOP, server.url));
+    const session = await pages[0]?.begin();
+    const replies = await Promise.all(
+      Array.from({ length: 16 }, (_, n) =>
+        pages[n % 2]?.post('chat', { sessionId: session?.sessionId, ...says(`message ${n}`) }),
+      ),
+    );
+    const statuses = replies.map((reply) => reply?.status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(11);
   });
 });

@@ -20,9 +20,9 @@ export class Page {
   readonly #client: RuntypeClient;
   readonly #headers: Record<string, string>;
 
-  constructor(world: World, token: string, origin: string | null = SHOP) {
+  constructor(world: World, token: string, origin: string | null = SHOP, url: string = world.url) {
     this.token = token;
-    this.#client = RuntypeClient.of(world);
+    this.#client = new RuntypeClient(`${url}/runtype`, '');
     this.#headers = { 'x-persona-version': '4.17.0', ...(origin === null ? {} : { origin }) };
   }
 

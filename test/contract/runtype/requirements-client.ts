@@ -12,16 +12,20 @@ export const CLIENT_REQUIREMENTS: Readonly<Record<string, string>> = {
   'client.cors': 'pages of a token may read the replies, whatever origins the operator has named for keys',
   'client.feedback': 'feedback is one of each type and message in a session: 201, then 200 in its place',
   'client.feedback-refusals': 'feedback without what its type needs is 400, without a session 404',
-  'client.chat': 'a page talks to the target of its token alone, and its runs tell which session has started them',
-  'client.chat-session': 'an unknown, expired or revoked session is 401, an inactive token and a wrong origin 403',
-  'client.chat-body': 'a page cannot speak for the operator, choose another target or model, or bring secrets',
+  'client.chat':
+    'a page talks to the target of its token alone, and its runs tell which session has started them',
+  'client.chat-session':
+    'an unknown, expired or revoked session is 401, an inactive token and a wrong origin 403',
+  'client.chat-body':
+    'a page cannot speak for the operator, choose another target or model, or bring secrets',
   'client.fingerprint':
     'tools are sent once; a fingerprint that the session has not is 409 once, [] replaces, absence keeps',
   'client.limit': 'beyond the messages of a day the page is told when to come back: 429 with a hint',
   'client.resume': 'outputs of page tools go on with the execution, also from another session of the token',
   'client.resume-refusals': 'what a session of this token has not started is 404, whatever is sent',
   'client.events': 'a page takes up a stream of its conversation again after its last frame',
-  'client.approve': 'a page of a live session decides; of two that decide at once one wins, and the other is told: 409',
+  'client.approve':
+    'a page of a live session decides; of two that decide at once one wins, and the other is told: 409',
   'client.approve-by-agent':
     'without a key an approval needs an origin of the token, a live session and a run of a page: else 401',
   'client.approve-forbidden': 'what the agent wants decided by others is not for visitors: 403',

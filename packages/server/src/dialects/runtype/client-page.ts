@@ -52,7 +52,10 @@ async function checkSession({ engine }: FaceContext, request: FastifyRequest): P
   const { body, query } = request;
   const given = isJsonObject(body) ? body['sessionId'] : isJsonObject(query) ? query['sessionId'] : undefined;
   if (typeof given !== 'string') return;
-  await sessionOfPage(engine, given, { origin: request.headers.origin ?? null, mayOmitOrigin: body === undefined });
+  await sessionOfPage(engine, given, {
+    origin: request.headers.origin ?? null,
+    mayOmitOrigin: body === undefined,
+  });
 }
 
 /** The request as one of the session: without an `Idempotency-Key`, which only the holders of keys have. */

@@ -83,7 +83,7 @@ export function foldCalls(events: readonly RunEvent[], pageTools: ClientTools): 
       case 'wait.resolved': {
         const call = calls.get(event.data.callId ?? '');
         const edited = event.data.resolution.editedArgs;
-        if (call !== undefined && edited != null) call.args = edited;
+        if (call !== undefined && edited !== undefined && edited !== null) call.args = edited;
         if (call?.status === 'waiting') call.status = 'pending';
         break;
       }

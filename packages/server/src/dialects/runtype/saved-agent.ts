@@ -1,4 +1,11 @@
-import { canonicalJson, isJsonObject, type AgentFields, type Json, type JsonObject, type Tool } from '@fermata/protocol';
+import {
+  canonicalJson,
+  isJsonObject,
+  type AgentFields,
+  type Json,
+  type JsonObject,
+  type Tool,
+} from '@fermata/protocol';
 import type { SavedAgent } from '../../engine/facade-accounts.ts';
 import { compileSchema } from '../../schemas/json-schema.ts';
 import { modelNameOf } from './client-tools.ts';
@@ -77,7 +84,14 @@ export function sentOf(agent: SavedAgent): AgentBody {
 }
 
 function isAsSent(agent: SavedAgent, body: AgentBody): boolean {
-  const { id: _id, version: _version, createdAt: _createdAt, updatedAt: _updatedAt, metadata: _metadata, ...now } = agent;
+  const {
+    id: _id,
+    version: _version,
+    createdAt: _createdAt,
+    updatedAt: _updatedAt,
+    metadata: _metadata,
+    ...now
+  } = agent;
   const { metadata: _kept, ...sent } = decodeSavedAgent(body);
   const text = (fields: object): string => canonicalJson(withoutEmpty(fields) as Json);
   return text(now) === text(sent);
@@ -129,7 +143,7 @@ function toolsConfig({ tools = [] }: SavedAgent): JsonObject {
 /** What was sent, changed by what is sent now: `config` is merged, deep; null takes a member out of it. */
 export function mergedBody(before: AgentBody, patch: AgentPatch): AgentBody {
   const given = Object.entries(patch).filter(([, value]) => value !== undefined);
-  const config = patch.config == null ? before.config : mergeDeep(before.config ?? {}, patch.config);
+  const config = patch.config ? mergeDeep(before.config ?? {}, patch.config) : before.config;
   return { ...before, ...Object.fromEntries(given), config } as AgentBody;
 }
 
@@ -149,7 +163,7 @@ function mergeDeep(before: JsonObject, patch: JsonObject): JsonObject {
  */
 export function updateOf(merged: AgentBody, patch: AgentPatch): Partial<AgentFields> {
   const { name, metadata, ...fields } = decodeSavedAgent(merged);
-  if (patch.config == null && patch.capabilities === undefined) return { name, metadata: metadata ?? {} };
+  if (!patch.config && patch.capabilities === undefined) return { name, metadata: metadata ?? {} };
   const { tools = [], mcpServers = [], limits, ...rest } = fields;
   const speaksOfTools = patch.config?.['tools'] !== undefined || patch.capabilities !== undefined;
   return {

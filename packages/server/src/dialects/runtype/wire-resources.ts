@@ -66,7 +66,9 @@ export const agentReplySchema = z
     publishedVersionId: z.string().nullable().describe('The version that runs take'),
     draftVersionId: z.string().nullable().describe('The same'),
     ...stamps,
-    capabilities: z.array(z.looseObject({ id: z.string().describe('Id') })).describe('Flows and agents as tools'),
+    capabilities: z
+      .array(z.looseObject({ id: z.string().describe('Id') }))
+      .describe('Flows and agents as tools'),
   })
   .meta({ id: 'RuntypeAgent' })
   .describe('A saved agent; what else was sent with it is shown again');

@@ -15,7 +15,8 @@ export const clientApprove = runtypeOperation({
   tag: CLIENT_TAG,
   role: 'viewer',
   summary: 'Approve or deny a call',
-  description: 'Of an execution that a session of the same token has started. What was decided already is 409.',
+  description:
+    'Of an execution that a session of the same token has started. What was decided already is 409.',
   body: clientApproveBodySchema,
   reply: executionReplySchema,
   stream: frameSchema,
@@ -29,7 +30,10 @@ export const clientApprove = runtypeOperation({
     if (beginning.first !== undefined) {
       throw new RuntypeError('wait_closed', 'The approval was decided already', {
         status: 409,
-        members: { code: 'APPROVAL_ALREADY_RESOLVED', hint: `It was ${String(beginning.first['decision'])}.` },
+        members: {
+          code: 'APPROVAL_ALREADY_RESOLVED',
+          hint: `It was ${String(beginning.first['decision'])}.`,
+        },
       });
     }
     return answerExecution(asked, run.id, beginning, body.streamResponse);

@@ -31,7 +31,11 @@ export const clientChat = runtypeOperation({
     const clientTools = await toolsOfPage(engine, session, body);
     const { target } = session.token;
     const dispatched: DispatchBody = {
-      ...(target === null ? {} : target.startsWith('flow_') ? { flowId: target } : { agent: { agentId: target } }),
+      ...(target === null
+        ? {}
+        : target.startsWith('flow_')
+          ? { flowId: target }
+          : { agent: { agentId: target } }),
       messages: body.messages,
       ...(clientTools === null ? {} : { clientTools }),
       ...(body.inputs === undefined ? {} : { inputs: body.inputs }),
@@ -42,7 +46,10 @@ export const clientChat = runtypeOperation({
     };
     const start = await decodeDispatch(asked, dispatched);
     await countMessage(engine, session);
-    const runId = await startedRun(asked, { ...start, face: { ...start.face, client: clientOfRun(session) } });
+    const runId = await startedRun(asked, {
+      ...start,
+      face: { ...start.face, client: clientOfRun(session) },
+    });
     return answerExecution(asked, runId, FROM_START, true);
   },
 });
