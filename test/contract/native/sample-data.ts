@@ -12,6 +12,7 @@ export type SampleIds = Readonly<
     | 'missionId'
     | 'jobId'
     | 'agentId'
+    | 'flowId'
     | 'principalId'
     | 'keyId'
     | 'clientTokenId'
@@ -25,6 +26,7 @@ export type SampleIds = Readonly<
 // Far enough away for every test.
 const SCHEDULE = { name: 'sample', cron: '0 0 29 2 *', run: { input: 'x' } };
 const CLIENT_TOKEN = { name: 'a page', origins: ['https://example.org'] };
+const FLOW = { name: 'sample', steps: [{ id: 'say', name: 'Say', type: 'send', text: 'hello' }] };
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 
 /** A run that waits for an approval, and whose log holds an image. */
@@ -45,6 +47,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     name: 'sample',
     model: 'script/echo',
   });
+  const flow = await api.call<{ id: string }>('POST', '/v1/flows', FLOW);
   const mission = await api.call<{ id: string }>('POST', '/v1/missions', { name: 'sample' });
   const principal = await api.call<{ id: string }>('POST', '/v1/principals', {
     type: 'service',
@@ -66,6 +69,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     waitId: wait.id,
     callId: wait.callId ?? '',
     agentId: agent.id,
+    flowId: flow.id,
     missionId: mission.id,
     principalId: principal.id,
     keyId: key.id,
@@ -97,6 +101,8 @@ export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   assignWait: { assignee: 'team' },
   createAgent: { name: 'an agent' },
   updateAgent: { name: 'another name' },
+  createFlow: FLOW,
+  updateFlow: { name: 'another name' },
   createMission: { name: 'a mission' },
   updateMission: { description: 'about it' },
   createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },

@@ -32,6 +32,7 @@ import type {
 } from './facade-accounts.ts';
 import type { ClientsFacade } from './facade-clients.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
+import type { FlowsFacade } from './facade-flows.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
 import type { WebhooksFacade } from './facade-webhooks.ts';
@@ -48,6 +49,7 @@ export interface Engine {
   readonly events: EventsFacade;
   readonly blobs: BlobsFacade;
   readonly agents: AgentsFacade;
+  readonly flows: FlowsFacade;
   readonly identity: IdentityFacade;
   readonly records: RecordsFacade;
   readonly receipts: ReceiptsFacade;

@@ -100,6 +100,7 @@ async function waitsOf({ engine, caller }: Asking, run: Run): Promise<Wait[]> {
     const page = await engine.waits.list(caller, {
       run: run.id,
       kind: ['tool_output', 'input'],
+      state: ['open', 'resolved', 'expired', 'superseded', 'cancelled'],
       limit: 100,
       cursor,
       order: 'desc',

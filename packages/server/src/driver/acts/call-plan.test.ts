@@ -56,7 +56,7 @@ function plan(
   };
   return planCall({
     state: call,
-    asked: transcript,
+    calls: new Map([['c1', transcript]]),
     tools: [own],
     toolsProblem: null,
     remembered: [],

@@ -181,6 +181,7 @@ export function fakeEngine(): FakeEngine {
       },
     }),
     agents: unfaked({}),
+    flows: unfaked({}),
     identity: unfaked({
       authenticate: async (secret: string) => {
         const role = fake.secrets.get(secret);
