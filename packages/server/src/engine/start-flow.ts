@@ -47,8 +47,6 @@ export async function resolveFlow(
   request: Pick<StartRun, 'model' | 'script' | 'tools' | 'mode'>,
 ): Promise<ResolvedFlow> {
   if (request.mode === 'external') throw new EngineError('invalid_request', 'an external run has no flow');
-  if (request.tools !== undefined)
-    throw new EngineError('invalid_request', 'the steps of a flow name their tools');
   const { fields, id, version } = await fieldsOf(ports, caller, named);
   const agents = await agentsOf(ports, caller, fields.steps, request);
   const flow: RunFlow = {
@@ -122,7 +120,7 @@ async function agentsOf(
   { agents }: StartFlowPorts,
   caller: Caller,
   steps: readonly FlowStep[],
-  { model, script }: Pick<StartRun, 'model' | 'script'>,
+  { model, script, tools = [] }: Pick<StartRun, 'model' | 'script' | 'tools'>,
 ): Promise<Map<string, RunAgent>> {
   const byStep = new Map<string, RunAgent>();
   const saved = new Map<string, RunAgent>();
@@ -139,12 +137,19 @@ async function agentsOf(
   }
   for (const { step } of placedSteps(steps)) {
     if (step.type !== 'agent') continue;
-    const agent = await agentOf(step.agent);
+    const agent = withTools(await agentOf(step.agent), tools);
     const scripted = script === undefined || agent.script !== undefined ? agent : { ...agent, script };
     const own = scripted === agent || agent.model.startsWith('script/') ? agent.model : 'script/inline';
     byStep.set(step.id, { ...scripted, model: model ?? own });
   }
   return byStep;
+}
+
+/** The tools of a request are beside those of every agent of its flow, and go before them. */
+function withTools(agent: RunAgent, tools: NonNullable<StartRun['tools']>): RunAgent {
+  if (tools.length === 0) return agent;
+  const names = new Set(tools.map(({ name }) => name));
+  return { ...agent, tools: [...(agent.tools ?? []).filter(({ name }) => !names.has(name)), ...tools] };
 }
 
 function withAgent(step: FlowStep, agent: RunAgent | undefined): FlowStep {

@@ -19,8 +19,9 @@ export interface DecodedTools {
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 
-/** Source: wire section 8.2. Throws `not_supported` for tools that nothing here could carry out. */
-export function decodeTools(wire: WireTools | undefined, path: string): DecodedTools {
+/** Source: wire section 8.2. Throws `not_supported` for tools that nothing here could carry out.
+ * `owner` keeps the names of secrets apart. */
+export function decodeTools(wire: WireTools | undefined, path: string, owner = 'agent'): DecodedTools {
   const decoded: DecodedTools = { tools: [], mcpServers: [], secrets: {}, info: {} };
   if (wire === undefined) return decoded;
   refuseUnsupported(wire, path);
@@ -32,7 +33,14 @@ export function decodeTools(wire: WireTools | undefined, path: string): DecodedT
   }
   for (const [index, server] of (wire.mcpServers ?? []).entries()) {
     if (server.enabled === false) continue;
-    decoded.mcpServers.push(mcpServer(server, index, decoded.secrets, `${path}.mcpServers[${index}]`));
+    decoded.mcpServers.push(
+      mcpServer(
+        server,
+        `runtype_mcp_${plain(owner)}_${index}`,
+        decoded.secrets,
+        `${path}.mcpServers[${index}]`,
+      ),
+    );
   }
   limitTools(decoded, wire);
   return decoded;
@@ -48,7 +56,8 @@ function refuseUnsupported(wire: WireTools, path: string): void {
   }
 }
 
-function runtimeTool(wire: RuntimeTool, path: string): Tool {
+/** A tool that a request or step brings along. */
+export function runtimeTool(wire: RuntimeTool, path: string): Tool {
   const inputSchema = wire.parametersSchema ?? { type: 'object' };
   const compiled = compileSchema(inputSchema);
   if (!compiled.ok) throw invalidMember(`${path}.parametersSchema`, compiled.message);
@@ -127,15 +136,19 @@ function bodyOf(body: Json): Json {
   }
 }
 
+function plain(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_]/g, '_');
+}
+
 function mcpServer(
   wire: WireMcpServer,
-  index: number,
+  secret: string,
   secrets: Record<string, string>,
   path: string,
 ): McpServer {
   if (wire.transport === 'rest')
     throw notSupported(`${path}.transport`, 'rest is not supported', 'streamable_http');
-  const headers = authHeaders(wire.auth, `runtype_mcp_${index}`, secrets, `${path}.auth`);
+  const headers = authHeaders(wire.auth, secret, secrets, `${path}.auth`);
   return {
     name: wire.id.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 40),
     url: wire.url,
