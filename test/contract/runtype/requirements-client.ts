@@ -33,4 +33,9 @@ export const CLIENT_REQUIREMENTS: Readonly<Record<string, string>> = {
   'agents.dispatch': 'a saved agent does as its configuration says, with the placeholders of each dispatch',
   'agents.refusals': 'what no run of a saved agent could do is refused when it is saved',
   'agents.native': 'an agent of the native API is shown here, and changes of either are seen by the other',
+  'flows.crud': 'a saved flow is read as it was written, changed, listed and deleted',
+  'flows.dispatch': 'a saved flow is dispatched by its id, also by the page of a client token',
+  'flows.refusals':
+    'steps that no dispatch could carry out, or that do not parse, are refused when they are saved',
+  'flows.native': 'a flow of the native API is shown by its steps, and keeps those that are not replaced',
 };

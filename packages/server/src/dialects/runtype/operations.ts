@@ -27,6 +27,7 @@ export const runtypeOperations: readonly Operation[] = [
 export const runtypeTags: { name: string; description: string }[] = [
   { name: 'Dispatch', description: 'Run an agent or flow, and answer what it waits for.' },
   { name: 'Agents', description: 'The same by agent, and what its executions did.' },
+  { name: 'Flows', description: 'Saved flows.' },
   { name: 'Client', description: 'For pages: with a client token in place of a key.' },
 ];
 

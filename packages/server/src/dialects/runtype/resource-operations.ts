@@ -4,6 +4,11 @@ import { deleteAgent } from './routes/delete-agent.ts';
 import { getAgent } from './routes/get-agent.ts';
 import { listAgents } from './routes/list-agents.ts';
 import { updateAgent } from './routes/update-agent.ts';
+import { createFlow } from './routes/create-flow.ts';
+import { deleteFlow } from './routes/delete-flow.ts';
+import { getFlow } from './routes/get-flow.ts';
+import { listFlows } from './routes/list-flows.ts';
+import { updateFlow } from './routes/update-flow.ts';
 import { getExecution } from './routes/get-execution.ts';
 import { getToolCall } from './routes/get-tool-call.ts';
 import { listExecutions } from './routes/list-executions.ts';
@@ -20,4 +25,9 @@ export const resourceOperations: readonly Operation[] = [
   getExecution,
   listToolCalls,
   getToolCall,
+  listFlows,
+  createFlow,
+  getFlow,
+  updateFlow,
+  deleteFlow,
 ];

@@ -1,6 +1,7 @@
 import { jsonObjectSchema } from '@fermata/protocol';
 import { z } from 'zod';
 import { pageQueryShape, paginationSchema } from './wire-executions.ts';
+import { wireStepSchema } from './wire-flow.ts';
 
 /** Source: the vendor's OpenAPI document, `/v1/agents`. Members that are not known are kept and shown again. */
 const capabilitySchema = z
@@ -97,3 +98,55 @@ export const agentsReplySchema = z
 export const deletedReplySchema = z
   .object({ success: z.literal(true).describe('It is gone') })
   .describe('It is gone; its runs go on');
+
+/** Source: the vendor's OpenAPI document, `/v1/flows`; what a step's type takes is checked when it is read. */
+const flowFields = {
+  description: z.string().max(10_000).nullish().describe('What it is for'),
+  steps: z.array(wireStepSchema.loose()).min(1).max(200).optional().describe('Steps'),
+  flowSteps: z.array(wireStepSchema.loose()).min(1).max(200).optional().describe('The same'),
+} as const;
+
+export const createFlowBodySchema = z.looseObject({ name, ...flowFields }).describe('The flow');
+export const updateFlowBodySchema = z
+  .looseObject({ name: name.optional(), ...flowFields })
+  .describe('What changes; steps are replaced as a whole');
+export type FlowBody = z.output<typeof createFlowBodySchema>;
+export type FlowPatch = z.output<typeof updateFlowBodySchema>;
+
+const stepsShown = z.array(wireStepSchema.loose()).describe('Steps, as they were sent');
+
+export const flowReplySchema = z
+  .looseObject({
+    id: z.string().describe('Id'),
+    userId: z.string().describe('Who asks'),
+    organizationId: z.string().nullable().describe('Organization'),
+    name: z.string().describe('Name'),
+    description: z.string().nullable().describe('What it is for'),
+    flowSteps: stepsShown,
+    steps: stepsShown,
+    stepCount: z.number().int().describe('How many steps it has'),
+    lastRunAt: z.null().describe('Always null'),
+    createdAt: z.string().describe('When it was created'),
+    updatedAt: z.string().describe('When it last changed'),
+  })
+  .meta({ id: 'RuntypeFlow' })
+  .describe('A saved flow; what else was sent with it is shown again');
+
+export const flowsReplySchema = z
+  .object({
+    data: z
+      .array(
+        z.object({
+          id: z.string().describe('Id'),
+          name: z.string().describe('Name'),
+          description: z.string().nullable().describe('What it is for'),
+          stepCount: z.number().int().describe('How many steps it has'),
+          lastRunAt: z.null().describe('Always null'),
+          createdAt: z.string().describe('When it was created'),
+          updatedAt: z.string().describe('When it last changed'),
+        }),
+      )
+      .describe('Newest first'),
+    pagination: paginationSchema,
+  })
+  .describe('A page of flows');

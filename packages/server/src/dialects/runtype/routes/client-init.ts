@@ -65,7 +65,7 @@ export const clientInit = runtypeOperation({
   },
 });
 
-/** Names the default agent, which need not have an id. */
+/** Names the default agent or flow, which need not have an id. */
 const DEFAULT_TARGET = 'default';
 
 async function targetOf(
@@ -73,10 +73,14 @@ async function targetOf(
   organizationId: number,
   { target }: ClientToken,
 ): Promise<{ id: string; name: string }> {
-  if (target === null) {
+  const flow = target === null ? engine.flows.defaultFlow({ via: 'runtype' }) : null;
+  if (flow !== null && 'flow' in flow) return { id: DEFAULT_TARGET, name: flow.flow.name ?? 'flow' };
+  const targetId = flow === null ? target : flow.flowId;
+  if (targetId === null) {
     const agent = await engine.agents.defaultAgent({ organizationId, via: 'runtype' });
     return { id: agent.id ?? DEFAULT_TARGET, name: agent.name };
   }
-  const agent = await engine.agents.get({ organizationId }, target);
-  return { id: agent.id, name: agent.name };
+  const saved = targetId.startsWith('flow_') ? engine.flows : engine.agents;
+  const { id, name } = await saved.get({ organizationId }, targetId);
+  return { id, name };
 }
