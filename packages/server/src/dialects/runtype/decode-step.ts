@@ -12,6 +12,7 @@ import { settingsOf } from './decode-agent.ts';
 import type { FlowDecoding } from './decode-flow.ts';
 import { authHeaders, decodeTools, requestOf, runtimeTool, withApprovals } from './decode-tools.ts';
 import { invalidMember } from './errors.ts';
+import { clientToolOf } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import { stepConfig, type StepConfig } from './step-config.ts';
 import { readMember } from './validation.ts';
@@ -132,7 +133,7 @@ function toolStep(base: StepBase, config: StepConfig, decoding: FlowDecoding): F
   }
   const toolId = config.required('toolId');
   const known = decoding.tools.find(
-    (tool) => tool.name === toolId || decoding.clientTools[tool.name]?.name === toolId,
+    (tool) => tool.name === toolId || clientToolOf(decoding.clientTools, tool.name)?.name === toolId,
   );
   if (known !== undefined) return { ...base, type: 'tool', tool: known, ...args };
   const builtin = BUILTIN_TOOLS.find((name) => name === toolId);

@@ -3,7 +3,7 @@ import { isJsonObject } from '@fermata/protocol';
 import { compileSchema } from '../../schemas/json-schema.ts';
 import { invalidMember } from './errors.ts';
 import { modelNameOf } from './client-tools.ts';
-import type { ClientTools } from './face-data.ts';
+import { clientToolOf, type ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import type { RuntimeTool, WireMcpServer, WireTools } from './wire-agent.ts';
 
@@ -187,7 +187,8 @@ function headerOf(
 
 function limitTools(decoded: DecodedTools, { perToolLimits = {} }: WireTools): void {
   decoded.tools = decoded.tools.map((tool) => {
-    const limit = perToolLimits[decoded.info[tool.name]?.name ?? tool.name];
+    const name = clientToolOf(decoded.info, tool.name)?.name ?? tool.name;
+    const limit = Object.hasOwn(perToolLimits, name) ? perToolLimits[name] : undefined;
     if (limit === undefined) return tool;
     return {
       ...tool,
@@ -208,7 +209,9 @@ export function withApprovals(
   const { require, timeout } = approval ?? {};
   if (require === undefined || require === false) return { tools, mcpServers };
   const isNamed = (tool: Tool): boolean =>
-    require === true || require.includes(tool.name) || require.includes(info[tool.name]?.name ?? tool.name);
+    require === true ||
+    require.includes(tool.name) ||
+    require.includes(clientToolOf(info, tool.name)?.name ?? tool.name);
   const gated = tools.map((tool) => (isNamed(tool) ? { ...tool, ...gate(tool, timeout) } : tool));
   if (require === true) {
     return {
@@ -217,7 +220,7 @@ export function withApprovals(
     };
   }
   const others = require.filter(
-    (name) => !gated.some((tool) => tool.name === name || info[tool.name]?.name === name),
+    (name) => !gated.some((tool) => tool.name === name || clientToolOf(info, tool.name)?.name === name),
   );
   const ofServers = others.flatMap((name) =>
     mcpServers.map((server) => mcpOverride(server.name, name, timeout)),
