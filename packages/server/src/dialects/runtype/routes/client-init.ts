@@ -73,11 +73,12 @@ async function targetOf(
   organizationId: number,
   { target }: ClientToken,
 ): Promise<{ id: string; name: string }> {
-  const flow = target === null ? engine.flows.defaultFlow({ via: 'runtype' }) : null;
+  const asker = { organizationId, via: 'runtype' as const };
+  const flow = target === null ? await engine.flows.defaultFlow(asker) : null;
   if (flow !== null && 'flow' in flow) return { id: DEFAULT_TARGET, name: flow.flow.name ?? 'flow' };
   const targetId = flow === null ? target : flow.flowId;
   if (targetId === null) {
-    const agent = await engine.agents.defaultAgent({ organizationId, via: 'runtype' });
+    const agent = await engine.agents.defaultAgent(asker);
     return { id: agent.id ?? DEFAULT_TARGET, name: agent.name };
   }
   const saved = targetId.startsWith('flow_') ? engine.flows : engine.agents;
