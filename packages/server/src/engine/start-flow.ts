@@ -13,7 +13,7 @@ import { LIMITS } from './deciders/limits.ts';
 import { EngineError } from './errors.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 import type { FlowsFacade, NamedFlow } from './facade-flows.ts';
-import { pinned } from './pinned-agent.ts';
+import { modelsOfAgent, pinned } from './pinned-agent.ts';
 import type { StartRun } from './start-request.ts';
 
 export interface StartFlowPorts {
@@ -26,6 +26,8 @@ export interface ResolvedFlow {
   flow: RunFlow;
   agents: readonly RunAgent[];
 }
+
+type FlowCaller = Pick<Caller, 'organizationId' | 'via'>;
 
 /** Room for the rest of `run.created`. */
 const MARGIN_BYTES = 16_384;
@@ -42,7 +44,7 @@ export function namedFlow({ flows }: StartFlowPorts, caller: Caller, request: St
 /** Pins a flow: every agent step carries its agent, in the version of now. */
 export async function resolveFlow(
   ports: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
   request: Pick<StartRun, 'model' | 'script' | 'tools' | 'mode'>,
 ): Promise<ResolvedFlow> {
@@ -80,9 +82,24 @@ export async function assertWorkingSteps(
 export function modelsOf({ flow, agents }: ResolvedFlow): string[] {
   const fallbacks = [...placedSteps(flow.steps)].flatMap(({ step }) => step.onError?.fallbacks ?? []);
   return [
-    ...agents.map(({ model }) => model),
+    ...agents.flatMap(modelsOfAgent),
     ...fallbacks.flatMap((fallback) => (fallback.type === 'model' ? [fallback.model] : [])),
   ];
+}
+
+/** What an agent says of the whole run. */
+export type Policies = Pick<RunAgent, 'limits' | 'onLimit' | 'onProviderFailure'>;
+
+/** What agents say of the run that they are in; of several the more patient one counts. */
+export function policiesOf(agents: readonly RunAgent[]): Policies {
+  const [first] = agents;
+  return {
+    limits: agents.length === 1 ? (first?.limits ?? {}) : limitsOf(agents),
+    onLimit: agents.find(({ onLimit }) => onLimit === 'pause')?.onLimit ?? first?.onLimit,
+    onProviderFailure:
+      agents.find(({ onProviderFailure }) => onProviderFailure === 'hold')?.onProviderFailure ??
+      first?.onProviderFailure,
+  };
 }
 
 /**
@@ -103,7 +120,7 @@ export function limitsOf(agents: readonly RunAgent[]): Limits {
 
 async function fieldsOf(
   { flows }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
 ): Promise<{ fields: FlowFields; id: string | null; version: number | null }> {
   if ('flow' in named) {
@@ -118,7 +135,7 @@ async function fieldsOf(
 /** The agent of each agent step, by the step's id. */
 async function agentsOf(
   { agents }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   steps: readonly FlowStep[],
   { model, script, tools = [] }: Pick<StartRun, 'model' | 'script' | 'tools'>,
 ): Promise<Map<string, RunAgent>> {

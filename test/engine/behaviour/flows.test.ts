@@ -1,0 +1,345 @@
+import type { Json, Run, RunEvent } from '@fermata/protocol';
+import { describe, expect, it } from 'vitest';
+import type { Body } from '../../world/api-client.ts';
+import { eventually } from '../../world/eventually.ts';
+import { only } from '../../world/only.ts';
+import { sharedWorld } from '../../world/server.ts';
+import { answerJson } from '../../world/tool-target.ts';
+
+const world = sharedWorld();
+
+const step = (type: string, id: string, rest: Body = {}): Body => ({ type, id, name: `Step ${id}`, ...rest });
+const says = (...texts: string[]): Body => ({
+  model: 'script/flow',
+  script: texts.map((text) => ({ text })),
+});
+
+function start(steps: Body[], more: Body = {}): Promise<Run> {
+  return world().api.start({ flow: { name: 'Test flow', steps }, input: 'Hello', ...more });
+}
+
+/** How its steps have ended: their outputs, or what became of them. */
+async function ends(runId: string): Promise<[string, Json | null][]> {
+  return endsOf(await world().api.events(runId));
+}
+function endsOf(events: readonly RunEvent[]): [string, Json | null][] {
+  return events.flatMap((event): [string, Json | null][] => {
+    if (event.type === 'step.completed') return [[event.data.stepId, event.data.output]];
+    if (event.type === 'step.skipped') return [[event.data.stepId, 'skipped']];
+    if (event.type === 'step.failed') return [[event.data.stepId, event.data.error.code]];
+    return [];
+  });
+}
+
+describe('each type of step', () => {
+  it('that computes: set, transform, condition, send, and one that is skipped', async () => {
+    const run = await start(
+      [
+        step('set', 'who', { variable: 'who', value: '{{ first }} {{ last }}' }),
+        step('transform', 'up', { script: 'return who.toUpperCase()', output: 'loud' }),
+        step('condition', 'long', {
+          condition: 'loud.length > 5',
+          then: [step('send', 'hi', { text: 'Hi, {{ loud }}!' })],
+        }),
+        step('set', 'no', { variable: 'x', value: 1, when: 'loud === ""' }),
+      ],
+      { input: { first: 'Ann', last: 'Lee' } },
+    );
+    const done = await world().api.finished(run.id);
+    expect(done).toMatchObject({ status: 'succeeded', output: 'Hi, ANN LEE!', kind: 'flow', turn: 0 });
+    expect(await ends(run.id)).toEqual([
+      ['who', 'Ann Lee'],
+      ['up', 'ANN LEE'],
+      ['long', true],
+      ['hi', 'Hi, ANN LEE!'],
+      ['no', 'skipped'],
+    ]);
+  });
+
+  it('agent: turns with its own conversation, and calls of its own', async () => {
+    const { api } = world();
+    const script = [{ toolCalls: [{ tool: 'ask_color', args: {} }] }, { text: 'It is {{input}}' }];
+    const agent = { model: 'script/flow', script, tools: [{ type: 'client', name: 'ask_color' }] };
+    const run = await start([
+      step('agent', 'a', { agent, prompt: 'Which colour is {{ user_message }}?', output: 'a' }),
+      step('agent', 'b', { agent: says('{{input}}'), prompt: 'Said: {{ a }}' }),
+    ]);
+    await api.reaches(run.id, 'waiting');
+    const wait = only(await api.openWaits(run.id));
+    await api.answerCall(run.id, wait.callId ?? '', { output: 'red' });
+    const done = await api.finished(run.id);
+    expect(done).toMatchObject({ status: 'succeeded', output: 'Said: It is Which colour is Hello?' });
+    const types = await api.types(run.id);
+    const last = types.lastIndexOf('step.completed');
+    expect(types.slice(last - 2, last + 2)).toEqual([
+      'message.completed',
+      'turn.completed',
+      'step.completed',
+      'run.succeeded',
+    ]);
+  });
+
+  it('http and tool: requests under their keys, with secrets that only the request has', async () => {
+    const { api, target } = world();
+    const run = await start(
+      [
+        step('http', 'get', {
+          request: {
+            url: `${target.url}/flow/{{ user_message }}?a={{ nothing }}`,
+            method: 'POST',
+            headers: { authorization: 'Bearer {{secrets.token}}' },
+            body: { said: '{{ user_message }}' },
+          },
+          pick: { ok: 'ok' },
+          output: 'got',
+        }),
+        step('tool', 'note', {
+          tool: { type: 'http', name: 'note', http: { url: `${target.url}/flow-note`, method: 'POST' } },
+          args: { ok: '{{ got.ok }}' },
+        }),
+      ],
+      { input: 'a b', secrets: { token: 'very-secret' } },
+    );
+    await api.finished(run.id);
+    expect(await ends(run.id)).toEqual([
+      ['get', { ok: true }],
+      ['note', { ok: true }],
+    ]);
+    const seen = target.seen.filter(({ key }) => key.startsWith(run.id));
+    expect(seen).toMatchObject([
+      { path: '/flow/a%20b?a=', body: '{"said":"a b"}', headers: { authorization: 'Bearer very-secret' } },
+      { path: '/flow-note', body: '{"ok":true}' },
+    ]);
+    expect(JSON.stringify(await api.events(run.id))).not.toContain('very-secret');
+    const completed = (await api.events(run.id)).find((event) => event.type === 'step.completed');
+    expect(completed?.data).toMatchObject({ unresolved: ['nothing'] });
+  });
+
+  it('wait: a timer that parks the run, and a poll', async () => {
+    const { api, target } = world();
+    let asked = 0;
+    target.handler = ({ path }, response) =>
+      answerJson(response, path === '/flow-poll' ? { done: (asked += 1) > 1 } : { ok: true });
+    const poll = {
+      request: { url: `${target.url}/flow-poll`, method: 'GET' },
+      success: 'response.done',
+      intervalMs: 200,
+      maxAttempts: 5,
+    };
+    const run = await start([step('wait', 'a', { delayMs: 300 }), step('wait', 'b', { poll, output: 'b' })]);
+    const done = await api.finished(run.id);
+    expect(done).toMatchObject({ status: 'succeeded', output: { done: true } });
+    expect(await ends(run.id)).toEqual([
+      ['a', null],
+      ['b', { done: true }],
+    ]);
+    expect((await api.types(run.id)).filter((type) => type === 'run.waiting').length).toBeGreaterThanOrEqual(
+      2,
+    );
+  });
+});
+
+describe('a step that fails', () => {
+  it('by a script that never ends, or takes all memory, fails its step and nothing else', async () => {
+    const { api } = world();
+    const loop = await start([step('transform', 'loop', { script: 'for (;;);' })]);
+    const eat = await start([
+      step('transform', 'eat', {
+        script: 'const all = []; for (;;) all.push(new Array(100000).fill(1));',
+        onError: { then: 'continue' },
+      }),
+      step('send', 'on', { text: 'still here' }),
+    ]);
+    const failed = await api.finished(loop.id);
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'step_failed' } });
+    expect(failed.error?.message).toMatch(/"Step loop" \(loop\)/);
+    expect(await ends(loop.id)).toEqual([['loop', 'script_timeout']]);
+    expect(await api.finished(eat.id)).toMatchObject({ status: 'succeeded', output: 'still here' });
+    expect(await ends(eat.id)).toEqual([
+      ['eat', 'script_memory'],
+      ['on', 'still here'],
+    ]);
+    expect((await api.finished((await start([step('send', 'x', { text: 'fine' })])).id)).output).toBe('fine');
+  });
+
+  it('is tried again by retry of the run, and the steps before it are not', async () => {
+    const { api, target } = world();
+    let isUp = false;
+    target.handler = (_request, response) => answerJson(response, { up: isUp }, isUp ? 200 : 500);
+    const run = await start([
+      step('tool', 'first', {
+        tool: { type: 'http', name: 'first', http: { url: `${target.url}/retry-first`, method: 'POST' } },
+        onError: { then: 'fail', fallbacks: [{ type: 'output', output: 'instead' }] },
+      }),
+      step('http', 'second', { request: { url: `${target.url}/retry-second`, method: 'GET' } }),
+    ]);
+    expect(await api.finished(run.id)).toMatchObject({ status: 'failed' });
+    isUp = true;
+    await api.command(run.id, 'retry');
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: { up: true } });
+    const paths = target.seen.filter(({ key }) => key.startsWith(run.id)).map(({ path }) => path);
+    expect(paths.filter((path) => path === '/retry-first')).toHaveLength(1);
+    expect(paths.filter((path) => path === '/retry-second')).toHaveLength(2);
+  });
+
+  it('by a private address, is refused before anything leaves', async () => {
+    const run = await start([step('http', 'x', { request: { url: 'http://10.0.0.1/', method: 'GET' } })]);
+    await world().api.finished(run.id);
+    expect(await ends(run.id)).toEqual([['x', 'blocked']]);
+  });
+});
+
+describe('a flow that is interrupted', () => {
+  const gatedSteps = (url: string): Body[] => [
+    step('http', 'one', { request: { url, method: 'GET' }, output: 'one' }),
+    step('agent', 'two', { agent: says('second'), output: 'two' }),
+    step('tool', 'three', {
+      tool: { type: 'client', name: 'confirm' },
+      args: { of: '{{ two }}' },
+      output: 'three',
+    }),
+    step('send', 'four', { text: '{{ two }}, {{ three }}' }),
+  ];
+
+  it('is paused in a step, stands before the next, and goes on with it', async () => {
+    const { api, target } = world();
+    let release = (): void => undefined;
+    target.handler = (_request, response) => {
+      release = () => answerJson(response, { n: 1 });
+    };
+    const run = await start(gatedSteps(`${target.url}/gate`));
+    await api.event(run.id, 'tool.started');
+    await eventually(() => target.seen.some(({ key }) => key.startsWith(run.id)), { what: 'the request' });
+    await api.command(run.id, 'pause');
+    expect(await api.run(run.id)).toMatchObject({ status: 'pausing' });
+    release();
+    expect(await api.reaches(run.id, 'paused')).toMatchObject({
+      checkpoint: { label: expect.any(String) as string },
+    });
+    expect(await ends(run.id)).toEqual([]);
+    target.handler = (_request, response) => answerJson(response, { ok: true });
+    await api.command(run.id, 'resume');
+    const waiting = await api.reaches(run.id, 'waiting');
+    expect(await ends(run.id)).toEqual([
+      ['one', { n: 1 }],
+      ['two', 'second'],
+    ]);
+    await api.command(waiting.id, 'pause');
+    expect(await api.run(run.id)).toMatchObject({ status: 'paused' });
+    const wait = only(await api.openWaits(run.id));
+    await api.answer(wait.id, { output: 'yes' });
+    expect(await api.run(run.id)).toMatchObject({ status: 'paused' });
+    await api.command(run.id, 'resume');
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'second, yes' });
+  });
+
+  it('is forked before any of its steps, and the fork goes on by itself', async () => {
+    const { api, target } = world();
+    const steps = gatedSteps(`${target.url}/fork`);
+    const run = await start(steps);
+    await api.reaches(run.id, 'waiting');
+    await api.answer(only(await api.openWaits(run.id)).id, { output: 'yes' });
+    expect(await api.finished(run.id)).toMatchObject({ output: 'second, yes' });
+    for (const [index, { id }] of steps.entries()) {
+      const fork = await api.fork(run.id, { at: `step-${String(id)}/before` });
+      const parked = await api.parked(fork.id);
+      if (index < 3) {
+        expect(parked.status).toBe('waiting');
+        await api.answer(only(await api.openWaits(fork.id)).id, { output: 'another' });
+      }
+      const said = index < 3 ? 'another' : 'yes';
+      expect(await api.finished(fork.id)).toMatchObject({ status: 'succeeded', output: `second, ${said}` });
+    }
+    const requests = target.seen.filter(({ path }) => path === '/fork');
+    // The original's, and that of the fork from before it.
+    expect(requests).toHaveLength(2);
+    expect(await api.finished(run.id)).toMatchObject({ output: 'second, yes' });
+  });
+
+  it('is forked in the middle of a commit, and of a step, and goes on all the same', async () => {
+    const { api, target } = world();
+    const run = await start(gatedSteps(`${target.url}/everywhere`));
+    await api.reaches(run.id, 'waiting');
+    await api.answer(only(await api.openWaits(run.id)).id, { output: 'yes' });
+    await api.finished(run.id);
+    const { head } = await api.run(run.id);
+    for (let at = 1; at < head; at += 1) {
+      const fork = await api.fork(run.id, { at });
+      for (;;) {
+        const parked = await api.parked(fork.id);
+        if (parked.status !== 'waiting') break;
+        const wait = only(await api.openWaits(fork.id));
+        await api.answer(wait.id, wait.kind === 'in_doubt' ? { outcome: 'retry' } : { output: 'yes' });
+      }
+      expect([at, await api.run(fork.id)]).toMatchObject([
+        at,
+        { status: 'succeeded', output: 'second, yes' },
+      ]);
+    }
+  });
+
+  it('is cancelled in a step, and nothing of it is begun any more', async () => {
+    const { api, target } = world();
+    const run = await start(gatedSteps(`${target.url}/cancel`));
+    await api.reaches(run.id, 'waiting');
+    await api.command(run.id, 'cancel', { reason: 'enough' });
+    expect(await api.run(run.id)).toMatchObject({ status: 'cancelled' });
+    expect((await ends(run.id)).map(([id]) => id)).toEqual(['one', 'two']);
+  });
+
+  it('by a limit is held, and goes on when it is raised', async () => {
+    const { api } = world();
+    const run = await start(
+      [step('agent', 'a', { agent: says('one') }), step('agent', 'b', { agent: says('two') })],
+      { limits: { maxTurns: 1 }, onLimit: 'pause' },
+    );
+    expect(await api.reaches(run.id, 'paused')).toMatchObject({ holds: [{ name: 'budget' }] });
+    expect(await ends(run.id)).toEqual([['a', 'one']]);
+    await api.command(run.id, 'resume', { limits: { maxTurns: 5 } });
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'two' });
+  });
+
+  it('takes a message to the agent’s step that comes next', async () => {
+    const { api } = world();
+    const run = await start([
+      step('tool', 'ask', { tool: { type: 'client', name: 'confirm' } }),
+      step('agent', 'a', { agent: says('{{input}}'), prompt: 'Go' }),
+    ]);
+    await api.reaches(run.id, 'waiting');
+    await api.command(run.id, 'messages', { content: 'one more thing', onWaiting: 'queue' });
+    await api.answer(only(await api.openWaits(run.id)).id, { output: 'yes' });
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'one more thing' });
+  });
+});
+
+describe('a preview of a flow', () => {
+  it('tells what its step would do, and that the next follows', async () => {
+    const { api, target } = world();
+    const run = await start([
+      step('tool', 'pay', {
+        tool: {
+          type: 'http',
+          name: 'pay',
+          approval: 'always',
+          http: { url: `${target.url}/preview`, method: 'POST' },
+        },
+        args: { n: 1 },
+      }),
+      step('send', 'end', { text: 'paid' }),
+    ]);
+    await api.reaches(run.id, 'waiting');
+    await api.command(run.id, 'pause');
+    const wait = only(await api.openWaits(run.id));
+    const answers = [{ waitId: wait.id, decision: 'approve', digest: wait.digest }];
+    const { preview } = await api.call<{ preview: Body }>('POST', `/v1/runs/${run.id}/resume?dryRun=true`, {
+      answers,
+    });
+    expect(preview).toMatchObject({ next: 'calls', calls: [{ tool: 'pay', outcome: 'request' }] });
+    const between = await start([step('send', 'a', { text: 'x' })], { startAt: '2099-01-01T00:00:00Z' });
+    await api.command(between.id, 'pause');
+    const later = await api.call<{ preview: Body }>('POST', `/v1/runs/${between.id}/resume?dryRun=true`, {});
+    expect(later.preview).toMatchObject({ next: 'later' });
+    await api.command(run.id, 'cancel');
+    await api.command(between.id, 'cancel');
+  });
+});
