@@ -52,4 +52,13 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'flow.wait': 'a wait goes on by itself, in the same answer',
   'flow.saved': 'a saved flow is run by its id, with the tools of the page',
   'flow.bad-input': 'steps that cannot work are refused, and scripts that run away end',
+  'child.approval':
+    'what a child run asks is asked here and answered here, and its text is told as output alone',
+  'input.elicitation': 'a question to a person is an await with its schema, which the answer must fit',
+  'stream.fallback': 'fallbacks of the model are told',
+  'stream.ends': 'limits end an execution as complete, failures as an error',
+  'stream.hold': 'a hold keeps the answer open until the run goes on',
+  'http.root': 'with --root runtype the face is at / too, for the origins that are named',
+  'http.auth':
+    'keys come as Bearer, bare in Authorization, or as X-API-Key; a role that does not suffice is 403',
 };

@@ -101,7 +101,7 @@ export const variables = z.object({
   ),
   FERMATA_CORS_ORIGINS: variable(
     'Server',
-    'Origins, separated by commas, whose pages may call the server from a browser; `*` allows every origin.',
+    'Origins, separated by commas, whose pages may call the server from a browser; `*` allows every origin. The codegen face always allows every origin, the runtype face does so while this is not set.',
     list.prefault(''),
     'none',
   ),

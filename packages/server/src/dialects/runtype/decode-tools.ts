@@ -51,7 +51,7 @@ function refuseUnsupported(wire: WireTools, path: string): void {
     throw notSupported(`${path}.toolIds`, 'There are no saved tools here', 'runtimeTools, mcpServers');
   }
   for (const member of ['subagentConfig', 'codeModeConfig'] as const) {
-    if (wire[member] == null) continue;
+    if (wire[member] === undefined || wire[member] === null) continue;
     throw notSupported(`${path}.${member}`, `${member} is not supported`, 'runtimeTools of type subagent');
   }
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, type EventData, type FlowStep, type Json, type JsonObject } from '@fermata/protocol';
+import { stepFallback } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import type { Memory } from './memory.ts';
 
@@ -65,6 +66,8 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
   const { stepId, output, unresolved, fallback } = data;
   const step = memory.steps.get(stepId)?.step;
   memory.stepCounts.succeeded += 1;
+  const begun = memory.openSteps.find((open) => open.stepId === stepId);
+  const names = [...new Set([...(begun?.unresolved ?? []), ...(unresolved ?? [])])];
   const frames = memory.blocks.close();
   const said = step?.type === 'send' ? sent(memory, stepId, output) : [];
   return [
@@ -77,8 +80,8 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
       result: resultOf(step, output),
       ...leave(memory, stepId, at),
       ...(step?.type === 'agent' ? { stopReason: 'end_turn' } : {}),
-      ...(unresolved === undefined ? {} : { unresolvedVariables: unresolved }),
-      ...(fallback === undefined ? {} : { fallback }),
+      ...(names.length === 0 ? {} : { unresolvedVariables: names }),
+      ...stepFallback(fallback),
     },
   ];
 }

@@ -10,6 +10,7 @@ import {
   type WaitKind,
 } from '@fermata/protocol';
 import { createBlocks, type Blocks } from './blocks.ts';
+import type { FallbackAttempt } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import { clientToolsIn, type ClientTools } from './face-data.ts';
 
@@ -27,7 +28,7 @@ export interface Memory {
   /** Steps of the flow in their order, those inside of conditions included. */
   steps: Map<string, { step: FlowStep; index: number }>;
   /** Steps that have begun and not ended, the innermost last. */
-  openSteps: { stepId: string; startedAt: string }[];
+  openSteps: { stepId: string; startedAt: string; unresolved: readonly string[] }[];
   stepCounts: { succeeded: number; failed: number };
   blocks: Blocks;
   turn: TurnMemory | null;
@@ -43,6 +44,7 @@ export interface TurnMemory {
   completed: EventData<'message.completed'> | null;
   /** Somebody outside was asked for one of its calls. */
   isPaused: boolean;
+  fallbacks: FallbackAttempt[];
 }
 
 export interface CallMemory {
