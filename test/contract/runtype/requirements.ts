@@ -61,4 +61,6 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'http.root': 'with --root runtype the face is at / too, for the origins that are named',
   'http.auth':
     'keys come as Bearer, bare in Authorization, or as X-API-Key; a role that does not suffice is 403',
+  'resume.running': 'a resume of what is at work attaches to it from its last pause',
+  'resume.idempotency': 'a repeated key of a resume does nothing again, and attaches',
 };

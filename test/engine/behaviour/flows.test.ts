@@ -2,6 +2,7 @@ import type { Json, Run, RunEvent } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Body } from '../../world/api-client.ts';
 import { eventually } from '../../world/eventually.ts';
+import { startMcpTarget } from '../../world/mcp-target.ts';
 import { only } from '../../world/only.ts';
 import { sharedWorld } from '../../world/server.ts';
 import { answerJson } from '../../world/tool-target.ts';
@@ -79,6 +80,41 @@ describe('each type of step', () => {
     ]);
   });
 
+  it('agent: delegates to a child run, which is held and goes on with it', async () => {
+    const { api } = world();
+    const child = { name: 'child', model: 'script/child', script: [{ text: 'Hm', delayMs: 400 }] };
+    const script = [
+      { toolCalls: [{ tool: 'delegate', args: { input: 'go', agent: child } }] },
+      { text: 'It says Hm' },
+    ];
+    const agent = { model: 'script/flow', script, tools: [{ type: 'builtin', name: 'delegate' }] };
+    const run = await start([step('agent', 'a', { agent }), step('send', 'b', { text: 'done' })]);
+    await api.event(run.id, 'child.started');
+    await api.command(run.id, 'pause');
+    await api.event(run.id, 'tree.paused');
+    await api.command(run.id, 'resume');
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded', output: 'done' });
+    expect(await ends(run.id)).toEqual([
+      ['a', 'It says Hm'],
+      ['b', 'done'],
+    ]);
+  });
+
+  it('agent: begins with its session, and the session goes on with what it has said', async () => {
+    const { api } = world();
+    const steps = [step('agent', 'a', { agent: says('I heard {{input}}') })];
+    const first = await start(steps, { input: 'one', sessionKey: 'flow-session' });
+    await api.finished(first.id);
+    const all = '{% for m in messages %}{{ m.role }}: {{ m.content }}. {% endfor %}';
+    const second = await start([step('send', 'b', { text: all })], {
+      input: 'two',
+      sessionKey: 'flow-session',
+    });
+    expect(await api.finished(second.id)).toMatchObject({
+      output: 'user: one. assistant: I heard one. user: two. ',
+    });
+  });
+
   it('http and tool: requests under their keys, with secrets that only the request has', async () => {
     const { api, target } = world();
     const run = await start(
@@ -113,6 +149,25 @@ describe('each type of step', () => {
     expect(JSON.stringify(await api.events(run.id))).not.toContain('very-secret');
     const completed = (await api.events(run.id)).find((event) => event.type === 'step.completed');
     expect(completed?.data).toMatchObject({ unresolved: ['nothing'] });
+  });
+
+  it('tool: of an MCP server, which is asked with the run’s secrets', async () => {
+    const { api } = world();
+    await using mcp = await startMcpTarget();
+    const server = { name: 'calc', url: mcp.url, headers: { authorization: 'Bearer {{secrets.mcp}}' } };
+    const run = await start(
+      [
+        step('tool', 'add', {
+          tool: { type: 'mcp', name: 'add', server: 'calc' },
+          mcpServers: [server],
+          args: { a: '{{ a }}', b: 3 },
+        }),
+      ],
+      { input: { a: 2 }, secrets: { mcp: 'mcp-secret-2' } },
+    );
+    expect(await api.finished(run.id)).toMatchObject({ status: 'succeeded' });
+    expect(JSON.stringify(await ends(run.id))).toContain('5');
+    expect(mcp.authorization).toContain('Bearer mcp-secret-2');
   });
 
   it('wait: a timer that parks the run, and a poll', async () => {
@@ -217,6 +272,8 @@ describe('a flow that is interrupted', () => {
       checkpoint: { label: expect.any(String) as string },
     });
     expect(await ends(run.id)).toEqual([]);
+    const asked = await api.call<{ preview: Body }>('POST', `/v1/runs/${run.id}/resume?dryRun=true`, {});
+    expect(asked.preview).toMatchObject({ next: 'step', calls: [] });
     target.handler = (_request, response) => answerJson(response, { ok: true });
     await api.command(run.id, 'resume');
     const waiting = await api.reaches(run.id, 'waiting');

@@ -73,7 +73,8 @@ function carryingAgent(
   const stepId = at?.step?.id ?? null;
   const step = stepId === null ? null : findStep(runFlow(flow)?.steps ?? [], stepId);
   const begun = transcript.flow?.steps.find(({ id }) => id === stepId);
-  const isCarried = at?.step?.phase === 'turns' || (at?.step?.phase === 'call' && begun?.call != null);
+  const isCarried =
+    at?.step?.phase === 'turns' || (at?.step?.phase === 'call' && (begun?.call ?? null) !== null);
   return step === null || begun === undefined || !isCarried ? null : stepAgent(step, begun);
 }
 

@@ -122,7 +122,7 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
           flows: {
             get: () => Promise.reject(new EngineError('not_found', 'There is no such flow')),
             faults: async () => [],
-            defaultFlow: () => null,
+            defaultFlow: async () => null,
           },
           newRunId: () => randomUUID(),
           reseal: (sealed) => sealed,

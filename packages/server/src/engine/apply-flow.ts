@@ -31,7 +31,10 @@ export function applyStep(state: RunState, event: StepEvent): void {
           ? { ...state.flow, step: { id: stepId, attempt, phase: 'failed', from } }
           : { step: null, next };
       // A turn that could not be made is not made again: the next attempt at the step begins with a new one.
-      if (state.turn.phase === 'again') state.turn = { ...state.turn, phase: 'done', asked: 0 };
+      if (state.turn.phase === 'again') {
+        const { number, attempt } = state.turn;
+        state.turn = { number, attempt, phase: 'done', asked: 0 };
+      }
       return;
     }
   }

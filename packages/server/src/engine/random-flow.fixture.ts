@@ -1,14 +1,16 @@
 import { completeStep, failStep, skipStep, startStep } from './commands.fixture.ts';
 import type { Command, CommandOf, StepEnd } from './commands.ts';
-import type { TestRun } from './run.fixture.ts';
+import type { RunState } from './state.ts';
+
+type Run = { readonly state: RunState };
 
 const pick = <T>(n: number, ...choices: readonly T[]): T => choices[n % choices.length] as T;
 const IDS = ['s1', 's2', 's3'];
 
 /** What a segment, or a confused one, does with the run's flow, wherever it stands. */
-export function stepCommands(run: TestRun, a: number, b: number, c: number): Command[] {
+export function stepCommands(run: Run, a: number, b: number, c: number): Command[] {
   const { flow } = run.state;
-  const isBegun = flow?.step != null && flow.step.phase !== 'failed';
+  const isBegun = (flow?.step?.phase ?? 'failed') !== 'failed';
   // A poll, or a call that was not made, is followed by another attempt.
   if (isBegun && b % 6 > 0) return stepEnd(run, c);
   if (flow?.next === null) return [{ type: 'finish', output: 'done' }];
@@ -24,7 +26,7 @@ export function stepCommands(run: TestRun, a: number, b: number, c: number): Com
 }
 
 /** How the step that is begun ends, and the run with the last. */
-export function stepEnd(run: TestRun, c: number, attempt?: number): StepEnd[] {
+export function stepEnd(run: Run, c: number, attempt?: number): StepEnd[] {
   const next = following(run);
   const over = attempt === undefined ? {} : { attempt };
   if (c % 4 === 0) return [failStep(run, pick(c / 4, ...failures(run)), over)];
@@ -33,12 +35,12 @@ export function stepEnd(run: TestRun, c: number, attempt?: number): StepEnd[] {
 }
 
 /** A turn fails, and the flow's step with it. */
-export function failedStep(run: TestRun, a: number): CommandOf<'failTurn'>['then'] {
+export function failedStep(run: Run, a: number): CommandOf<'failTurn'>['then'] {
   if (run.state.flow === undefined) return { kind: 'fail' };
   return { kind: 'step', step: failStep(run, pick(a, ...failures(run))) };
 }
 
-function failures(run: TestRun): CommandOf<'failStep'>['then'][] {
+function failures(run: Run): CommandOf<'failStep'>['then'][] {
   return [
     { kind: 'retry', afterMs: 5 },
     { kind: 'continue', next: following(run) },
@@ -46,6 +48,6 @@ function failures(run: TestRun): CommandOf<'failStep'>['then'][] {
   ];
 }
 
-function following({ state }: TestRun): string | null {
+function following({ state }: Run): string | null {
   return IDS[IDS.indexOf(state.flow?.next ?? '') + 1] ?? null;
 }

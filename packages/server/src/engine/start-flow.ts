@@ -32,13 +32,21 @@ type FlowCaller = Pick<Caller, 'organizationId' | 'via'>;
 /** Room for the rest of `run.created`. */
 const MARGIN_BYTES = 16_384;
 
-/** The flow that a request names, or that the caller's face has for requests that name nothing; null: an agent. */
-export function namedFlow({ flows }: StartFlowPorts, caller: Caller, request: StartRun): NamedFlow | null {
-  const { flow, flowId, agent, agentId, tools, mode } = request;
+/**
+ * The flow that a request names, or that the caller’s face has for requests that name nothing; null: an agent. A
+ * mission says what its agent is to do, so only a flow that is named goes before that.
+ */
+export async function namedFlow(
+  { flows }: Pick<StartFlowPorts, 'flows'>,
+  caller: Caller,
+  request: Pick<StartRun, 'flow' | 'flowId' | 'agent' | 'agentId' | 'tools' | 'mode' | 'missionId'>,
+): Promise<NamedFlow | null> {
+  const { flow, flowId, agent, agentId, tools, mode, missionId } = request;
   if (flow !== undefined) return { flow };
   if (flowId !== undefined) return { flowId };
-  const isAgentAsked = agent !== undefined || agentId !== undefined || tools !== undefined;
-  return isAgentAsked || mode === 'external' ? null : flows.defaultFlow(caller);
+  const asked = [agent, agentId, tools, missionId];
+  const isAgentAsked = asked.some((member) => member !== undefined) || mode === 'external';
+  return isAgentAsked ? null : flows.defaultFlow(caller);
 }
 
 /** Pins a flow: every agent step carries its agent, in the version of now. */

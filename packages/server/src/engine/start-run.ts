@@ -136,7 +136,7 @@ async function resolveDefinition(
   request: StartRun,
   mission: Mission | null,
 ): Promise<Definition> {
-  const named = namedFlow(ports, caller, request);
+  const named = await namedFlow(ports, caller, request);
   if (named === null) {
     const agent = await resolveAgent(ports, caller, request, mission);
     const models = agent === null ? [] : modelsOfAgent(agent);

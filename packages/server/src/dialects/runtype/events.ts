@@ -103,7 +103,7 @@ const DRAFTS: Drafts = {
       memory.calls.set(call.callId, { tool: call.tool, args: call.args, turn: 0, startedAt: null });
     }
     if (memory.openSteps.some((open) => open.stepId === stepId)) return [];
-    memory.openSteps.push({ stepId, startedAt: at, unresolved });
+    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage });
     return stepStarted(memory, stepId, at);
   },
   'step.completed': ({ data, at }, { memory }) => stepCompleted(data, at, memory),

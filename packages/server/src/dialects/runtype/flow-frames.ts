@@ -1,7 +1,7 @@
 import { isJsonObject, type EventData, type FlowStep, type Json, type JsonObject } from '@fermata/protocol';
 import { stepFallback } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, OpenStep } from './memory.ts';
 
 /** The name that this wire has for a step's type: the one that it was given, or the nearest. */
 function stepTypeOf(step: FlowStep | undefined): string {
@@ -79,11 +79,19 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
       success: true,
       result: resultOf(step, output),
       ...leave(memory, stepId, at),
-      ...(step?.type === 'agent' ? { stopReason: 'end_turn' } : {}),
+      ...(step?.type === 'agent' ? { ...usedSince(memory, begun), stopReason: 'end_turn' } : {}),
       ...(names.length === 0 ? {} : { unresolvedVariables: names }),
       ...stepFallback(fallback),
     },
   ];
+}
+
+function usedSince({ usage }: Memory, begun: OpenStep | undefined): JsonObject {
+  const before = begun?.before;
+  if (before === undefined) return {};
+  const tokensUsed = usage.input + usage.output - before.input - before.output;
+  const isPriced = usage.costUsd !== null && before.costUsd !== null;
+  return { tokensUsed, ...(isPriced ? { cost: (usage.costUsd ?? 0) - (before.costUsd ?? 0) } : {}) };
 }
 
 /** Text that the flow itself says stands as a block of its own. */

@@ -28,7 +28,7 @@ export interface Memory {
   /** Steps of the flow in their order, those inside of conditions included. */
   steps: Map<string, { step: FlowStep; index: number }>;
   /** Steps that have begun and not ended, the innermost last. */
-  openSteps: { stepId: string; startedAt: string; unresolved: readonly string[] }[];
+  openSteps: OpenStep[];
   stepCounts: { succeeded: number; failed: number };
   blocks: Blocks;
   turn: TurnMemory | null;
@@ -36,6 +36,14 @@ export interface Memory {
   waits: Map<string, WaitMemory>;
   children: Map<string, ChildMemory>;
   usage: { turns: number; input: number; output: number; costUsd: number | null };
+}
+
+export interface OpenStep {
+  stepId: string;
+  startedAt: string;
+  unresolved: readonly string[];
+  /** What was used before it. */
+  before: Memory['usage'];
 }
 
 export interface TurnMemory {

@@ -50,5 +50,11 @@ export async function loadOutput({ deps, run }: Segment, output: Json): Promise<
   const blob = digest === undefined ? null : await deps.blobs.get(run.organizationId, digest);
   if (blob === null) return output;
   const text = Buffer.from(blob.bytes).toString('utf8');
-  return blob.mediaType.startsWith('application/json') ? (JSON.parse(text) as Json) : text;
+  if (!blob.mediaType.startsWith('application/json')) return text;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    // A tool may say the same of a file that is not ours.
+    return output;
+  }
 }

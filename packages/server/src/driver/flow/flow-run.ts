@@ -6,6 +6,7 @@ import { EngineError } from '../../engine/errors.ts';
 import { findStep } from '../../engine/flow-path.ts';
 import type { StepState } from '../../engine/flow-state.ts';
 import type { FoldedFlow, FoldedStep } from '../../eventlog/fold-flow.ts';
+import { crashPoint } from '../../observe/crash-point.ts';
 import { fitOutput, loadOutput } from '../acts/tool-output.ts';
 import { lastAssistantText, outputOf } from '../acts/run-output.ts';
 import type { Segment } from '../segment-context.ts';
@@ -192,6 +193,19 @@ export function createFlowRun(segment: Segment, flow: RunFlow): FlowRun {
     await endWith(await beginRound(next, step, { number, intervalMs: poll.intervalMs }), tried);
   }
 
+  /** Begins what comes next, or ends the run where nothing does. */
+  async function goOn(): Promise<void> {
+    const at = log.state.flow;
+    if (at === undefined) throw new Error('the run has no flow');
+    const { step, next } = at;
+    if (next !== null) {
+      const isGuarded = (recordOf(next)?.failed ?? 0) === 0;
+      return await begin(next, (step?.attempt ?? 0) + 1, isGuarded);
+    }
+    const outcome = await segment.commit([{ type: 'finish', output: flowOutput(flow, folded()) }]);
+    if (outcome.kind === 'refused') throw outcome.error;
+  }
+
   function carrier(): Segment {
     const now = begun();
     if (now === null) throw new Error('no step of the flow is under way');
@@ -214,14 +228,10 @@ export function createFlowRun(segment: Segment, flow: RunFlow): FlowRun {
   return {
     carrier,
     async advance() {
+      crashPoint('before-step');
       const now = begun();
-      if (now !== null) return await end(now);
-      const at = log.state.flow;
-      if (at === undefined) throw new Error('the run has no flow');
-      const isFirst = at.next !== null && (recordOf(at.next)?.failed ?? 0) === 0;
-      if (at.next !== null) return await begin(at.next, (at.step?.attempt ?? 0) + 1, isFirst);
-      const outcome = await segment.commit([{ type: 'finish', output: flowOutput(flow, folded()) }]);
-      if (outcome.kind === 'refused') throw outcome.error;
+      await (now === null ? goOn() : end(now));
+      crashPoint('after-step');
     },
     async [Symbol.asyncDispose]() {
       release();

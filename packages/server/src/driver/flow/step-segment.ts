@@ -4,7 +4,7 @@ import type { StepState } from '../../engine/flow-state.ts';
 import type { FoldedStep } from '../../eventlog/fold-flow.ts';
 import { fitOutput } from '../acts/tool-output.ts';
 import type { Segment, TurnsStep } from '../segment-context.ts';
-import { fallbackAfter } from './after-failure.ts';
+import { afterFailure, fallbackAfter } from './after-failure.ts';
 import { stepAgent } from './step-agent.ts';
 import { endsWith, failsWith, type StepAttempt } from './step-ends.ts';
 
@@ -35,7 +35,7 @@ function turnsOf(
     turnsBefore: state.from,
     model: fallback?.type === 'model' ? fallback.model : null,
     ...(step.format === 'json' ? { resultSchema: {} } : {}),
-    hasFallback: step.onError?.fallbacks?.[record.failed] !== undefined,
+    hasFallback: afterFailure(step, record.failed, 'error').kind === 'retry',
     ends: async (output) => endsWith(tried(), await fitOutput(segment, output), record.unresolved),
     fails: (error) => failsWith(tried(), error),
   };
