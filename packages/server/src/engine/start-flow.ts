@@ -54,9 +54,11 @@ export async function resolveFlow(
   ports: StartFlowPorts,
   caller: FlowCaller,
   named: NamedFlow,
-  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'mode'>,
+  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'stepTools' | 'mode'>,
 ): Promise<ResolvedFlow> {
   if (request.mode === 'external') throw new EngineError('invalid_request', 'an external run has no flow');
+  if (request.tools !== undefined)
+    throw new EngineError('invalid_request', 'the steps of a flow name their tools');
   const { fields, id, version } = await fieldsOf(ports, caller, named);
   const agents = await agentsOf(ports, caller, fields.steps, request);
   const flow: RunFlow = {
@@ -145,7 +147,7 @@ async function agentsOf(
   { agents }: StartFlowPorts,
   caller: FlowCaller,
   steps: readonly FlowStep[],
-  { model, script, tools = [] }: Pick<StartRun, 'model' | 'script' | 'tools'>,
+  { model, script, stepTools = [] }: Pick<StartRun, 'model' | 'script' | 'stepTools'>,
 ): Promise<Map<string, RunAgent>> {
   const byStep = new Map<string, RunAgent>();
   const saved = new Map<string, RunAgent>();
@@ -162,7 +164,7 @@ async function agentsOf(
   }
   for (const { step } of placedSteps(steps)) {
     if (step.type !== 'agent') continue;
-    const agent = withTools(await agentOf(step.agent), tools);
+    const agent = withTools(await agentOf(step.agent), stepTools);
     const scripted = script === undefined || agent.script !== undefined ? agent : { ...agent, script };
     const own = scripted === agent || agent.model.startsWith('script/') ? agent.model : 'script/inline';
     byStep.set(step.id, { ...scripted, model: model ?? own });
@@ -171,7 +173,7 @@ async function agentsOf(
 }
 
 /** The tools of a request are beside those of every agent of its flow, and go before them. */
-function withTools(agent: RunAgent, tools: NonNullable<StartRun['tools']>): RunAgent {
+function withTools(agent: RunAgent, tools: NonNullable<StartRun['stepTools']>): RunAgent {
   if (tools.length === 0) return agent;
   const names = new Set(tools.map(({ name }) => name));
   return { ...agent, tools: [...(agent.tools ?? []).filter(({ name }) => !names.has(name)), ...tools] };

@@ -74,7 +74,7 @@ function decodeFlowRun(source: Source, body: DispatchBody, parts: Parts, named: 
   return {
     ...commonOf(source, body, { ...decoding.info, ...declared }),
     ...target,
-    ...(tools.length === 0 ? {} : { tools }),
+    ...(tools.length === 0 ? {} : { stepTools: tools }),
     ...secretsOf(body, decoding.secrets),
     kind: 'flow',
     input,
