@@ -135,7 +135,7 @@ describe('a flow of ten steps', () => {
       expect(world.effects.of(runId).map(({ path }) => path)).toEqual(['/note', '/pay/8', '/note']);
       expect(events.at(-1)).toMatchObject({ type: 'run.succeeded', data: { output: 'red: thought of 8' } });
     }
-  }, 180_000);
+  }, 300_000);
 
   test.each(['before-tool-request:2', 'after-tool-request:2'])(
     'asks a person about the request that must not be made twice (%s)',
