@@ -43,6 +43,65 @@ create table blobs (
   constraint blobs_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id)
 );
 
+create table client_feedback (
+  id text not null,
+  number bigint generated always as identity not null,
+  organization_id integer not null,
+  token_id text not null,
+  session_id text not null,
+  conversation_id uuid not null,
+  type text not null,
+  message_id text not null,
+  rating smallint,
+  comment text,
+  metadata json,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint client_feedback_pkey PRIMARY KEY (id),
+  constraint client_feedback_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id),
+  constraint client_feedback_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.client_tokens(id),
+  constraint client_feedback_session_id_type_message_id_key UNIQUE (session_id, type, message_id)
+);
+
+create table client_sessions (
+  id text not null,
+  organization_id integer not null,
+  token_id text not null,
+  hash bytea not null,
+  conversation_id uuid not null,
+  origin text,
+  tools json,
+  tools_fingerprint text,
+  created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  constraint client_sessions_pkey PRIMARY KEY (id),
+  constraint client_sessions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id),
+  constraint client_sessions_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.client_tokens(id),
+  constraint client_sessions_hash_key UNIQUE (hash)
+);
+
+create table client_tokens (
+  id text not null,
+  number bigint generated always as identity not null,
+  organization_id integer not null,
+  name text not null,
+  prefix text not null,
+  hash bytea not null,
+  target text,
+  origins text[] not null,
+  active boolean not null,
+  config json not null,
+  daily_message_limit integer,
+  created_by json not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint client_tokens_pkey PRIMARY KEY (id),
+  constraint client_tokens_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id),
+  constraint client_tokens_hash_key UNIQUE (hash)
+);
+
 create table early_answers (
   run_id uuid not null,
   call_id text not null,
@@ -468,6 +527,14 @@ CREATE INDEX agents_by_organization ON public.agents USING btree (organization_i
 CREATE INDEX blob_references_by_digest ON public.blob_references USING btree (organization_id, digest);
 
 CREATE INDEX blobs_untouched ON public.blobs USING btree (touched_at);
+
+CREATE INDEX client_feedback_of_token ON public.client_feedback USING btree (token_id, number DESC);
+
+CREATE INDEX client_sessions_by_expiry ON public.client_sessions USING btree (expires_at);
+
+CREATE INDEX client_sessions_of_conversation ON public.client_sessions USING btree (token_id, conversation_id);
+
+CREATE INDEX client_tokens_in_order ON public.client_tokens USING btree (organization_id, number);
 
 CREATE INDEX events_of_plans ON public.events USING btree (run_id, seq) WHERE (type = ANY (ARRAY['plan.created'::text, 'plan.steps_added'::text, 'plan.step_updated'::text]));
 

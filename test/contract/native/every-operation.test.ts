@@ -26,6 +26,7 @@ const UNKNOWN: SampleIds = {
   missionId: '01890000-0000-7000-8000-000000000000',
   principalId: '01890000-0000-7000-8000-000000000000',
   keyId: 'key_0',
+  clientTokenId: 'ctok_0',
   sessionId: '01890000-0000-7000-8000-000000000000',
   scheduleId: 'sched_01890000000070008000000000000000',
   digest: `sha256-${'0'.repeat(64)}`,

@@ -60,6 +60,11 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'schedules.refusals': 'what cannot be a schedule is refused with the place of the fault',
     'schedules.fire': 'a schedule that is due starts one run, named by schedule and time',
   }),
+  ...from('native API: client tokens', {
+    'client-tokens.crud': 'client tokens are created, listed, read, changed and revoked, by admins alone',
+    'client-tokens.secret': 'a client token is shown once, and only its SHA-256 is kept',
+    'client-tokens.refusals': 'what is no origin, or names no agent, is 422 with its path',
+  }),
   ...from('native API: waits', {
     'wait.get': 'getWait shows the exact arguments, their digest and the schema of the answer',
     'wait.answer-approval': 'an approval takes decision and digest',

@@ -15,6 +15,7 @@ export type SampleIds = Readonly<
     | 'flowId'
     | 'principalId'
     | 'keyId'
+    | 'clientTokenId'
     | 'sessionId'
     | 'scheduleId'
     | 'digest',
@@ -24,6 +25,7 @@ export type SampleIds = Readonly<
 
 // Far enough away for every test.
 const SCHEDULE = { name: 'sample', cron: '0 0 29 2 *', run: { input: 'x' } };
+const CLIENT_TOKEN = { name: 'a page', origins: ['https://example.org'] };
 const FLOW = { name: 'sample', steps: [{ id: 'say', name: 'Say', type: 'send', text: 'hello' }] };
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 
@@ -57,6 +59,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     role: 'viewer',
     principalId: principal.id,
   });
+  const clientToken = await api.call<{ id: string }>('POST', '/v1/client-tokens', CLIENT_TOKEN);
   const job = await api.call<{ id: string }>('POST', '/v1/jobs', { action: 'retry', ids: [runId] });
   const session = await api.call<{ id: string }>('POST', '/v1/sessions', { title: 'sample' });
   const schedule = await api.call<{ id: string }>('POST', '/v1/schedules', SCHEDULE);
@@ -70,6 +73,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     missionId: mission.id,
     principalId: principal.id,
     keyId: key.id,
+    clientTokenId: clientToken.id,
     sessionId: session.id,
     scheduleId: schedule.id,
     digest,
@@ -104,6 +108,8 @@ export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },
   updatePrincipal: { name: 'Grace' },
   createKey: { name: 'a key', role: 'viewer' },
+  createClientToken: CLIENT_TOKEN,
+  updateClientToken: { active: false },
   createSession: { title: 'a session' },
   updateSession: { title: 'another title' },
   createSchedule: SCHEDULE,

@@ -29,7 +29,8 @@ const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
  */
 export function decodeFlow(wire: WireFlow, decoding: FlowDecoding, path = 'flow'): FlowFields {
   const steps = wire.steps ?? [];
-  const unsupported = unsupportedSteps(steps, `${path}.steps`, 0);
+  const place = path === '' ? 'steps' : `${path}.steps`;
+  const unsupported = unsupportedSteps(steps, place, 0);
   if (unsupported.length > 0) {
     const types = [...new Set(unsupported.map(({ type }) => type))].join(', ');
     const supported = `Supported: ${SUPPORTED_STEPS.join(', ')}`;
@@ -41,7 +42,7 @@ export function decodeFlow(wire: WireFlow, decoding: FlowDecoding, path = 'flow'
   const flow = {
     ...(wire.name === undefined ? {} : { name: wire.name }),
     ...(wire.description === undefined ? {} : { description: wire.description }),
-    steps: decodeSteps(steps, decoding, `${path}.steps`, count),
+    steps: decodeSteps(steps, decoding, place, count),
   };
   return readMember(flowFieldsSchema, flow, path);
 }

@@ -15,6 +15,8 @@ export interface ResumeInput {
   /** Null or empty: none, and holds are released. */
   outputs: JsonObject | null;
   messages: readonly DecodedMessage[];
+  /** Whoever asks may not release what the operator has stopped. */
+  keepsHolds?: boolean;
 }
 
 /** Others may answer between the look and the command; then it is looked at anew, so often. */
@@ -42,11 +44,12 @@ const RACES: ReadonlySet<string> = new Set(['wait_closed', 'invalid_transition']
 async function resumeOnce(
   asking: Answering,
   run: Run,
-  { outputs, messages }: ResumeInput,
+  { outputs, messages, keepsHolds = false }: ResumeInput,
 ): Promise<Beginning> {
   if (outputs === null || Object.keys(outputs).length === 0) {
     const beginning = await beginningOf(asking, run, 'all');
-    await release(asking, run, messages);
+    if (keepsHolds) await send(asking, run, messages.map(messageCommand));
+    else await release(asking, run, messages);
     return beginning;
   }
   const beginning = await beginningOf(asking, run, 'awaits');
@@ -62,25 +65,25 @@ async function resumeOnce(
     ),
     ...messages.map(messageCommand),
   ];
-  if (commands.length > 0) {
-    const { engine, caller } = asking;
-    await keyed(asking, (options) => engine.runs.commands(caller, run.id, commands, options));
-  }
+  await send(asking, run, commands);
   return { ...beginning, answered: new Set(open.map(({ candidate }) => candidate.waitId)) };
 }
 
 /** A resume without outputs also releases what holds the run; holds that others must release stay. */
 async function release(asking: Answering, run: Run, messages: readonly DecodedMessage[]): Promise<void> {
-  const { engine, caller } = asking;
   const commands = messages.map(messageCommand);
-  const send = (several: RunCommand[]): Promise<unknown> =>
-    keyed(asking, (options) => engine.runs.commands(caller, run.id, several, options));
   try {
-    await send([{ type: 'resume' }, ...commands]);
+    await send(asking, run, [{ type: 'resume' }, ...commands]);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'held') throw error;
-    if (commands.length > 0) await send(commands);
+    await send(asking, run, commands);
   }
+}
+
+async function send(asking: Answering, run: Run, commands: RunCommand[]): Promise<void> {
+  const { engine, caller } = asking;
+  if (commands.length === 0) return;
+  await keyed(asking, (options) => engine.runs.commands(caller, run.id, commands, options));
 }
 
 function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {

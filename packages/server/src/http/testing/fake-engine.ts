@@ -218,6 +218,7 @@ export function fakeEngine(): FakeEngine {
     webhooks: unfaked({}),
     sessions: unfaked({}),
     schedules: unfaked({}),
+    clients: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }
