@@ -25,6 +25,11 @@ const DOCUMENTS = [
     build: 'codegenOpenApi',
   },
   {
+    name: 'runtype',
+    module: 'packages/server/src/dialects/runtype/runtype-face.ts',
+    build: 'runtypeOpenApi',
+  },
+  {
     name: 'shannon',
     module: 'packages/server/src/dialects/shannon/shannon-face.ts',
     build: 'shannonOpenApi',

@@ -87,3 +87,19 @@ export function longRun(target: EffectTarget, turns: number, delayMs: number): S
     [effectTool(target, 'work', { afterCrash: 'retry' })],
   );
 }
+
+/** A model that fails for good, two fallbacks, and then a tool that must be called, and may be called once. */
+export function fallbackRun(target: EffectTarget): StartBody {
+  const audit = { tool: 'audit', args: {} };
+  const script: ScriptTurn[] = [
+    { error: { status: 400, message: 'out of order' } },
+    { toolCalls: [audit, audit] },
+    { text: 'It is audited.' },
+  ];
+  const { agent, ...rest } = scripted(script, [
+    effectTool(target, 'audit', { afterCrash: 'retry', mustCall: true, maxCalls: 1 }),
+  ]);
+  if (typeof agent !== 'object') throw new Error('the agent is not inline');
+  const fallbacks = [{ type: 'retry' as const }, { type: 'model' as const, model: 'script/echo' }];
+  return { ...rest, agent: { ...agent, fallbacks } };
+}

@@ -5,6 +5,8 @@ import { createServer, type ServerResponse } from 'node:http';
 export interface ModelCall {
   /** What the model was sent. */
   messages: { role: string; content?: unknown }[];
+  /** The whole of it. */
+  body: object;
   say(text: string): void;
   /** Asks for these calls and ends the answer. */
   ask(...calls: { tool: string; args: unknown }[]): void;
@@ -36,7 +38,7 @@ export async function startGatedModel(): Promise<GatedModel> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const body = JSON.parse(Buffer.concat(chunks).toString()) as { messages: ModelCall['messages'] };
-      const call = openCall(body.messages, response);
+      const call = openCall(body, response);
       model.count += 1;
       const ask = asking.shift();
       if (ask === undefined) arrived.push(call);
@@ -70,7 +72,7 @@ export async function startGatedModel(): Promise<GatedModel> {
   return model;
 }
 
-function openCall(messages: ModelCall['messages'], response: ServerResponse): ModelCall {
+function openCall(body: Pick<ModelCall, 'messages'>, response: ServerResponse): ModelCall {
   const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'gated' };
   const write = (data: unknown): void => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -86,7 +88,8 @@ function openCall(messages: ModelCall['messages'], response: ServerResponse): Mo
     response.end();
   };
   return {
-    messages,
+    messages: body.messages,
+    body,
     say: (content) => delta({ role: 'assistant', content }),
     ask(...calls) {
       calls.forEach(({ tool, args }, index) => {

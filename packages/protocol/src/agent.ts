@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { jsonObjectSchema, looseJsonSchema } from './json.ts';
+import { jsonObjectSchema, looseJsonSchema, type JsonObject } from './json.ts';
 import { limitsSchema, onLimitSchema, onProviderFailureSchema } from './limits.ts';
+import { agentFallbackSchema, modelSettingsSchema, toolChoiceSchema } from './model-settings.ts';
 
 /** One comparison on a tool call's arguments. `path` is dotted, `to.0.domain`; a missing value never matches. */
 export const ruleConditionSchema = z
@@ -77,11 +78,37 @@ export const BUILTIN_TOOLS = [
   'propose_plan',
 ] as const;
 
+/** The agent or flow that every call of a tool of type `run` starts; exactly one of the two. */
+export interface ToolRun {
+  agent?: string | AgentFields | undefined;
+  flow?: string | JsonObject | undefined;
+}
+
+export const toolRunSchema: z.ZodType<ToolRun> = z.lazy(() =>
+  z
+    .strictObject({
+      agent: z
+        .union([z.string().min(1).max(200), agentFieldsSchema])
+        .optional()
+        .describe('Id of a saved agent, looked up at each call, or one inline'),
+      flow: z
+        .union([z.string().min(1).max(200), jsonObjectSchema])
+        .optional()
+        .describe('Id of a saved flow, looked up at each call, or one inline'),
+    })
+    .refine(({ agent, flow }) => (agent === undefined) !== (flow === undefined), {
+      error: 'give either agent or flow',
+    })
+    .describe('The agent or flow of the child run that a call starts; the arguments are its input'),
+);
+
 export const toolSchema = z
   .strictObject({
     type: z
-      .enum(['client', 'http', 'mcp', 'builtin'])
-      .describe('client: the caller executes. http: a request. mcp: a tool of an MCP server. builtin: ours'),
+      .enum(['client', 'http', 'mcp', 'builtin', 'run'])
+      .describe(
+        'client: the caller executes. http: a request. mcp: a tool of an MCP server. builtin: ours. run: a child run',
+      ),
     name: z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/)
@@ -96,6 +123,18 @@ export const toolSchema = z
     timeoutMs: z.number().int().positive().max(3_600_000).optional().describe('Time-out of one request, ms'),
     http: httpToolSchema.optional(),
     server: z.string().optional().describe('mcp: name of the entry in mcpServers'),
+    run: toolRunSchema.optional(),
+    maxCalls: z
+      .number()
+      .int()
+      .positive()
+      .max(10_000)
+      .optional()
+      .describe('Calls of it in one run at most; a further one is an error that the model sees'),
+    mustCall: z
+      .boolean()
+      .optional()
+      .describe('The run does not finish before it was called: the model is made to call it, once'),
   })
   .describe('A tool that the model may call');
 export type Tool = z.infer<typeof toolSchema>;
@@ -163,6 +202,17 @@ export const agentFieldsSchema = z.strictObject({
   limits: limitsSchema.optional(),
   onLimit: onLimitSchema.optional(),
   onProviderFailure: onProviderFailureSchema.optional(),
+  settings: modelSettingsSchema.optional(),
+  toolChoice: toolChoiceSchema.optional(),
+  parallelToolCalls: z
+    .boolean()
+    .optional()
+    .describe('Whether one answer may ask for several calls; for providers that let it be set'),
+  fallbacks: z
+    .array(agentFallbackSchema)
+    .max(20)
+    .optional()
+    .describe('Tried in this order when the model provider has failed a turn, before onProviderFailure'),
   output: jsonObjectSchema.optional().describe('JSON Schema of a structured result'),
   metadata: jsonObjectSchema.optional().describe('The caller’s own data'),
 });

@@ -3,8 +3,10 @@ import { actorSchema } from './actor.ts';
 import { runAgentSchema } from './agent.ts';
 import { messageRoleSchema, partSchema } from './content.ts';
 import { FAILURE_CODES } from './error-code.ts';
+import { holdSchema } from './hold.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
 import { limitsSchema, onLimitSchema, onProviderFailureSchema } from './limits.ts';
+import { planStepSchema } from './plan-step.ts';
 import { roleSchema, runKindSchema, runModeSchema, runOriginSchema, runStatusSchema } from './status.ts';
 import {
   answerBodySchema,
@@ -21,6 +23,11 @@ const by = actorSchema;
 const reason = z.string().nullable().describe('Why, or null');
 const turn = z.number().int().positive().describe('Turn, from 1');
 const attempt = z.number().int().positive().describe('Attempt, from 1');
+const fallback = z
+  .number()
+  .int()
+  .min(0)
+  .describe('Which of the agent’s fallbacks is tried, from 0; absent: none yet');
 const callId = z.string().describe('Tool call');
 const waitId = z.string().describe('Wait');
 const tool = z.string().describe('Tool name');
@@ -34,24 +41,6 @@ export const checkpointSchema = z
   })
   .describe('A committed boundary between two steps');
 export type Checkpoint = z.infer<typeof checkpointSchema>;
-
-export const holdSchema = z
-  .object({
-    name: z.string().describe('operator, budget, policy, parent, provider, or the caller’s own'),
-    reason,
-    by,
-    since: z.string().describe('Since when, RFC 3339 UTC'),
-    stopClock: z.boolean().describe('Deadlines of waits stand still while it is on'),
-    tree: z.boolean().optional().describe('Its child runs are held with it'),
-  })
-  .describe('A named reason not to go on');
-export type Hold = z.infer<typeof holdSchema>;
-
-/** Names of holds: the reserved ones and the caller's own. */
-export const holdNameSchema = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,62}$/)
-  .describe('Name of a hold: operator, budget, policy, parent, provider, or your own');
 
 export const runErrorSchema = z
   .object({
@@ -91,20 +80,6 @@ export const toolCallSchema = z
   })
   .describe('A call that the model asks for');
 export type ToolCall = z.infer<typeof toolCallSchema>;
-
-export const planStepSchema = z
-  .object({
-    id: z.string().describe('Step id, unique within the plan'),
-    description: z.string().describe('What is to be done'),
-    status: z.enum(['pending', 'in_progress', 'completed', 'skipped', 'failed']).describe('Status'),
-    sequence: z.number().int().describe('Order'),
-    parentStepId: z.string().nullable().describe('Step above it, or null'),
-    metadata: jsonObjectSchema.describe('The caller’s own data'),
-    startedAt: z.string().nullable().describe('When it was begun, or null'),
-    completedAt: z.string().nullable().describe('When it ended, or null'),
-  })
-  .describe('A step of a plan');
-export type PlanStep = z.infer<typeof planStepSchema>;
 
 /** The data of every event type of the log. The list is closed; a vendor's names never stand here. */
 export const EVENT_DATA = {
@@ -232,6 +207,8 @@ export const EVENT_DATA = {
     attempt,
     through: z.number().int().describe('Last seq that the prompt contains'),
     model: z.string().describe('Model that is called'),
+    fallback: fallback.optional(),
+    forced: tool.optional().describe('Tool that the model must call in this turn (mustCall)'),
   }),
   'turn.completed': z.object({ turn }),
   'turn.failed': z.object({
@@ -239,6 +216,7 @@ export const EVENT_DATA = {
     attempt,
     error: runErrorSchema,
     retryAfterMs: z.number().int().nullable().describe('Tried again after this time, ms; null: not'),
+    fallback: fallback.optional(),
   }),
   'step.started': z.object({
     stepId,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { holdSchema } from './event.ts';
+import { holdSchema } from './hold.ts';
 import { runOriginSchema, runStatusSchema } from './status.ts';
 import { waitSchema } from './wait.ts';
 

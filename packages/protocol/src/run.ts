@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { actorSchema } from './actor.ts';
-import { checkpointSchema, holdSchema, runErrorSchema } from './event.ts';
+import { checkpointSchema, runErrorSchema } from './event.ts';
+import { holdSchema } from './hold.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
 import { limitsSchema } from './limits.ts';
 import { runKindSchema, runModeSchema, runOriginSchema, runStatusSchema } from './status.ts';

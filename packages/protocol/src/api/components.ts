@@ -9,11 +9,15 @@ import {
   ruleConditionSchema,
   ruleSchema,
   scriptTurnSchema,
+  toolRunSchema,
   toolSchema,
 } from '../agent.ts';
 import { partSchema } from '../content.ts';
-import { checkpointSchema, eventTypeSchema, holdSchema, planStepSchema, runErrorSchema } from '../event.ts';
+import { checkpointSchema, eventTypeSchema, runErrorSchema } from '../event.ts';
+import { holdSchema } from '../hold.ts';
+import { planStepSchema } from '../plan-step.ts';
 import { limitsSchema } from '../limits.ts';
+import { agentFallbackSchema, modelSettingsSchema } from '../model-settings.ts';
 import { usageSchema } from '../run.ts';
 import { roleSchema, runStatusSchema } from '../status.ts';
 import { transcriptCallSchema, transcriptMessageSchema } from '../transcript.ts';
@@ -24,6 +28,7 @@ import { messageInputSchema } from './message-input.ts';
 /** Names of shapes that many operations share, so that documents made from the schemas refer to them. */
 export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Actor: actorSchema,
+  AgentFallback: agentFallbackSchema,
   AgentFields: agentFieldsSchema,
   Answer: answerBodySchema,
   ApprovalPolicy: approvalPolicySchema,
@@ -37,6 +42,7 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   McpServer: mcpServerSchema,
   Message: transcriptMessageSchema,
   MessageInput: messageInputSchema,
+  ModelSettings: modelSettingsSchema,
   OpenWait: openWaitSchema,
   Part: partSchema,
   PlanStep: planStepSchema,
@@ -49,6 +55,9 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   ScriptTurn: scriptTurnSchema,
   Tool: toolSchema,
   ToolCall: transcriptCallSchema,
+  ToolRun: toolRunSchema,
+  // Where the circle of agents and the agents that their tools run is cut.
+  Tools: agentFieldsSchema.shape.tools,
   Usage: usageSchema,
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { holdNameSchema } from '../event.ts';
+import { holdNameSchema } from '../hold.ts';
 import { jobActionSchema, jobPreviewSchema, jobSchema } from '../job.ts';
 import { reasonSchema } from './changed.ts';
 import { listRunsQuerySchema } from './list-runs.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { planStepSchema } from '../event.ts';
+import { planStepSchema } from '../plan-step.ts';
 import { runParamsSchema } from './changed.ts';
 
 export const getPlanParamsSchema = runParamsSchema;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { holdNameSchema } from '../event.ts';
+import { holdNameSchema } from '../hold.ts';
 import { inboxItemSchema, inboxKindSchema } from '../inbox.ts';
 import { pageQueryShape, pageSchema } from './page.ts';
 import { booleanParameter, listParameter, timeParameter } from './parameter.ts';

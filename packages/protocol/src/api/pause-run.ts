@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { holdNameSchema } from '../event.ts';
+import { holdNameSchema } from '../hold.ts';
 import { changedSchema, reasonSchema, runParamsSchema } from './changed.ts';
 
 export const pauseRunParamsSchema = runParamsSchema;

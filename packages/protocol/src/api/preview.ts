@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { afterCrashSchema } from '../agent.ts';
-import { holdSchema, runErrorSchema } from '../event.ts';
+import { runErrorSchema } from '../event.ts';
+import { holdSchema } from '../hold.ts';
 import { looseJsonSchema } from '../json.ts';
 import { runStatusSchema } from '../status.ts';
 import { openWaitSchema, waitBodySchema, waitKindSchema } from '../wait.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { actorSchema } from '../actor.ts';
 import { ERROR_CODES, type ErrorCode } from '../error-code.ts';
-import { holdSchema } from '../event.ts';
+import { holdSchema } from '../hold.ts';
 import { runStatusSchema } from '../status.ts';
 import { openWaitSchema } from '../wait.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { holdNameSchema } from '../event.ts';
+import { holdNameSchema } from '../hold.ts';
 import { looseJsonSchema } from '../json.ts';
 import { limitsSchema } from '../limits.ts';
 import { changedSchema, reasonSchema, runParamsSchema } from './changed.ts';

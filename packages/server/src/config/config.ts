@@ -58,6 +58,7 @@ export interface Config {
   faces: {
     telnyx: { validationStatus: 400 | 422; sendsNulls: boolean };
     codegen: { hasRateLimits: boolean };
+    runtype: { corsOrigins: string[] };
     shannon: { tiers: Record<string, string>; hasRateLimits: boolean };
   };
   /** Agent id or file of requests that name none; null: the built-in agent. */
@@ -198,6 +199,7 @@ function groupVariables(env: z.output<typeof variables>): Config {
         sendsNulls: env.FERMATA_TELNYX_NULLS,
       },
       codegen: { hasRateLimits: env.FERMATA_CODEGEN_RATE_LIMITS === 'documented' },
+      runtype: { corsOrigins: env.FERMATA_CORS_ORIGINS },
       // Shannon's tiers are names of models as any other.
       shannon: {
         tiers: env.FERMATA_MODEL_ALIASES,

@@ -16,6 +16,7 @@ import { dueAt, isInFlight, type RunState } from '../engine/state.ts';
 import { planCall, type CallPlan } from './acts/call-plan.ts';
 import { delegateCommand, type Delegating } from './acts/delegate-call.ts';
 import { newCallKey } from './acts/idempotency-key.ts';
+import { forcedTool } from './acts/must-call.ts';
 import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { turnModel } from './acts/turn-model.ts';
 import { actionableCalls, nextAct } from './next-act.ts';
@@ -95,6 +96,10 @@ async function step(play: Play): Promise<boolean> {
     case 'calls':
       return takeUpCalls(play);
     case 'finish': {
+      if (forcedTool(calling(play)) !== null) {
+        beginTurn(play, agent, { turn: run.state.turn.number + 1, attempt: 1 });
+        return false;
+      }
       const result = outputOf(lastAssistantText(run.transcript.messages), agent.output);
       run.commit(
         result.ok
@@ -115,15 +120,25 @@ function beginTurn(play: Play, agent: RunAgent, act: { turn: number; attempt: nu
   const { run, stage } = play;
   const { resolveModel: resolve, priceOf } = stage;
   const chosen = turnModel({ state: run.state, agent, resolve, priceOf });
-  if (!chosen.ok) {
+  if (!chosen.ok && !chosen.failsTurn) {
     run.commit({ type: 'fail', error: chosen.error });
     return;
   }
-  const { model } = chosen;
+  const model = chosen.ok ? chosen.model : chosen.name;
+  const forced = forcedTool(calling(play));
   const messages = run.state.inbox.length;
   const { turn: number, attempt } = act;
-  run.commit({ type: 'startTurn', through: run.state.head, turn: number, attempt, model });
+  run.commit({ type: 'startTurn', through: run.state.head, turn: number, attempt, model, forced });
   if (run.state.turn.phase === 'model') play.turn = { number, attempt, model, when: 'now', messages };
+}
+
+/** Of the tools of MCP servers, those that the agent says must be called are taken to be there. */
+function calling({ run, stage }: Play): Parameters<typeof forcedTool>[0] {
+  const { tools, definition } = stage;
+  const assumed = (definition.agent?.tools ?? []).flatMap(({ type, name, mustCall }) =>
+    type === 'mcp' && mustCall === true ? (tools.assume(name) ?? []) : [],
+  );
+  return { state: run.state, calls: run.transcript.calls, tools: [...tools.tools, ...assumed] };
 }
 
 /** As a segment does: what fails and what must be asked in one commit, then each request by itself. */
@@ -191,7 +206,7 @@ function planOf(
   const asked = run.transcript.calls.get(callId);
   const plan = planCall({
     state,
-    asked,
+    calls: run.transcript.calls,
     tools: assumed === null ? tools.tools : [...tools.tools, assumed],
     toolsProblem: tools.problem,
     remembered: run.state.remembered,

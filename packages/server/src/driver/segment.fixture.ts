@@ -31,7 +31,9 @@ export const ANNA = { type: 'principal', id: 'anna', name: 'Anna' } as const;
 export type ModelScript = (request: ModelRequest, calls: number) => ModelOutcome | Promise<ModelOutcome>;
 export type ToolScript = (call: ToolCall, requests: number) => ToolOutcome | Promise<ToolOutcome>;
 
-export interface TestTool extends Partial<Pick<Tool, 'approval' | 'afterCrash' | 'deadline' | 'onExpire'>> {
+type ToolFields = 'approval' | 'afterCrash' | 'deadline' | 'onExpire' | 'maxCalls' | 'mustCall' | 'run';
+
+export interface TestTool extends Partial<Pick<Tool, ToolFields>> {
   name: string;
   type?: Tool['type'];
   inputSchema?: Tool['inputSchema'];
@@ -252,9 +254,14 @@ function toTool(tool: TestTool): ResolvedTool {
     timeoutMs: tool.timeoutMs ?? 60_000,
     deadline: tool.deadline,
     onExpire: tool.onExpire,
-    target: opensWait
-      ? { kind: 'wait' }
-      : { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
+    maxCalls: tool.maxCalls,
+    mustCall: tool.mustCall,
+    target:
+      tool.run !== undefined
+        ? { kind: 'run', run: tool.run }
+        : opensWait
+          ? { kind: 'wait' }
+          : { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
   });
 }
 

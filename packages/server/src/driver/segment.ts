@@ -1,7 +1,8 @@
 import { EngineError } from '../engine/errors.ts';
 import { UnknownEvent } from '../eventlog/known-event.ts';
-import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { modelTurn } from './acts/model-turn.ts';
+import { uncalledTool } from './acts/must-call.ts';
+import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { toolCalls } from './acts/tool-calls.ts';
 import { nextAct, type Act } from './next-act.ts';
 import { runFields, type Segment } from './segment-context.ts';
@@ -99,8 +100,11 @@ async function perform(segment: Segment, act: Act): Promise<boolean> {
   }
 }
 
-/** The last answer was committed while something stood in the way, which is gone. */
+/** The last answer was committed while something stood in the way, which is gone, or is a tool that must be called. */
 async function finish(segment: Segment): Promise<void> {
+  if (await mustGoOn(segment)) {
+    return await modelTurn(segment, { turn: segment.log.state.turn.number + 1, attempt: 1 });
+  }
   const result = outputOf(lastAssistantText(segment.log.messages()), segment.agent.output);
   const outcome = await segment.commit([
     result.ok
@@ -108,4 +112,15 @@ async function finish(segment: Segment): Promise<void> {
       : { type: 'fail', error: { code: 'invalid_output', message: result.problem } },
   ]);
   if (outcome.kind === 'refused') throw outcome.error;
+}
+
+/** Tools that cannot be listed may stand in the way: the turn finds out, and tries again. */
+async function mustGoOn({ agent, log, toolbox, stop }: Segment): Promise<boolean> {
+  const { state, transcript } = log;
+  const isUncalled = (tools: readonly { name: string; mustCall: boolean }[]): boolean =>
+    uncalledTool({ state, calls: transcript.calls, tools }) !== null;
+  if (!isUncalled((agent.tools ?? []).map(({ name, mustCall = false }) => ({ name, mustCall }))))
+    return false;
+  const tools = await toolbox.resolve(stop);
+  return !tools.ok || isUncalled(tools.tools);
 }

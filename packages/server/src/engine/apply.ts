@@ -1,4 +1,11 @@
-import { isTerminal, type EventOf, type Limits, type RunEvent, type RunStatus } from '@fermata/protocol';
+import {
+  isTerminal,
+  type EventData,
+  type EventOf,
+  type Limits,
+  type RunEvent,
+  type RunStatus,
+} from '@fermata/protocol';
 import { applyChild, forgetChildren, noteHold, noteReopening } from './apply-tree.ts';
 import {
   callOf,
@@ -118,7 +125,7 @@ function applyData(
       completeMessage(state, event);
       return;
     case 'turn.started':
-      state.turn = { number: event.data.turn, attempt: event.data.attempt, phase: 'model', asked: 0 };
+      startTurn(state, event.data);
       state.inbox = state.inbox.filter((seq) => seq > event.data.through);
       state.checkpoint = { seq: event.seq - 1, label: `turn-${event.data.turn}/before-model` };
       return;
@@ -127,6 +134,9 @@ function applyData(
       return;
     case 'turn.failed':
       state.turn.phase = 'again';
+      // When nothing more is tried, whoever does it again begins with the run's own model.
+      if (event.data.fallback !== undefined) state.turn.fallback = event.data.fallback;
+      else if (event.data.retryAfterMs === null) delete state.turn.fallback;
       return;
     case 'step.started':
       state.steps.push(event.data.stepId);
@@ -219,6 +229,15 @@ function applyData(
   }
 }
 
+function startTurn(state: RunState, data: EventData<'turn.started'>): void {
+  const { turn, attempt, fallback, forced } = data;
+  state.turn = { number: turn, attempt, phase: 'model', asked: 0 };
+  if (fallback !== undefined) state.turn.fallback = fallback;
+  if (forced === undefined) return;
+  state.turn.forced = forced;
+  if (state.forced?.includes(forced) !== true) state.forced = [...(state.forced ?? []), forced];
+}
+
 function end(state: RunState, at: string, status: RunStatus): RunStatus {
   state.finishedAt = at;
   state.announced = null;
@@ -274,8 +293,8 @@ function completeMessage(state: RunState, event: EventOf<'message.completed'>): 
     digest: null,
     early: [],
   }));
-  state.turn.asked = toolCalls.length;
-  state.turn.phase = toolCalls.length > 0 ? 'tools' : 'done';
+  const { number, attempt } = state.turn;
+  state.turn = { number, attempt, asked: toolCalls.length, phase: toolCalls.length > 0 ? 'tools' : 'done' };
   if (toolCalls.length > 0)
     state.checkpoint = { seq: event.seq, label: `turn-${event.data.turn}/before-tools` };
 }

@@ -1,11 +1,14 @@
 import {
+  inputMessages,
   isJsonObject,
+  textOf,
   toolSchema,
   type AgentFields,
   type Json,
   type JsonObject,
   type Limits,
   type RunAgent,
+  type ToolRun,
 } from '@fermata/protocol';
 import type { NewRun } from './new-run.ts';
 import { LIMITS, usedOf } from './deciders/limits.ts';
@@ -24,10 +27,12 @@ export interface ChildRunPorts {
   reseal(sealed: string, fromRunId: string, toRunId: string): string;
 }
 
-/** A call of `delegate`: by whom, and for which wait. */
+/** A call of `delegate`, or of a tool of type run: by whom, and for which wait. */
 export interface Delegation {
   state: RunState;
   definition: RunDefinition;
+  /** What the tool runs; null for `delegate`, whose arguments say it. */
+  run: ToolRun | null;
   callId: string;
   waitId: string;
   /** Valid against the tool's schema. */
@@ -37,19 +42,18 @@ export interface Delegation {
 }
 
 /**
- * The run that a call of `delegate` asks for. It inherits organization, creator, origin, mission, secrets and trace;
+ * The run that a call of `delegate`, or of a tool of type run, asks for. It inherits organization, creator, origin, mission, secrets and trace;
  * its limits are its agent's own, and never more than what is left of its parent's. Throws `EngineError` with a
  * message for the model.
  */
 export async function newChildRun(ports: ChildRunPorts, delegation: Delegation): Promise<NewRun> {
   const { state, definition, callId, waitId, now } = delegation;
-  const args = isJsonObject(delegation.args) ? delegation.args : {};
   const depth = (state.depth ?? 0) + 1;
   if (depth > MAX_DEPTH)
     throw new EngineError('invalid_request', `runs delegate at most ${MAX_DEPTH} deep; do the task yourself`);
   const parent = await ports.runs.byId(definition.organizationId, definition.runId);
   if (parent === null) throw new EngineError('not_found', 'there is no such run');
-  const agent = await agentOf(ports, definition, args['agent']);
+  const { agent, input, title } = await asked(ports, delegation);
   const runId = ports.newRunId();
   const { secrets, traceparent } = definition;
   return {
@@ -64,13 +68,13 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
       origin: parent.origin,
       agent,
       flow: null,
-      title: typeof args['title'] === 'string' ? args['title'] : null,
+      title,
       sessionId: null,
       missionId: parent.missionId,
       parent: { runId: definition.runId, callId, waitId },
       depth,
       forkedFrom: null,
-      input: args['input'] ?? null,
+      input,
       limits: within(agent.limits ?? {}, limitsLeft(state, now)),
       onLimit: agent.onLimit ?? state.onLimit,
       onProviderFailure: agent.onProviderFailure ?? definition.agent?.onProviderFailure ?? 'fail',
@@ -82,18 +86,67 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
   };
 }
 
-async function agentOf(
+/** What the child is to do, and who does it. */
+interface Asked {
+  agent: RunAgent;
+  input: Json | null;
+  title: string | null;
+}
+
+async function asked(
   ports: ChildRunPorts,
-  { agent: own, organizationId }: RunDefinition,
-  asked: Json | undefined,
-): Promise<RunAgent> {
+  { definition, run, args }: Pick<Delegation, 'definition' | 'run' | 'args'>,
+): Promise<Asked> {
+  const { agent: own } = definition;
   if (own === null) throw new EngineError('not_supported', 'a run without an agent cannot delegate');
-  if (asked === undefined) return own;
-  if (typeof asked === 'string') {
-    const saved = await ports.agents.get({ organizationId }, asked);
-    return pinned(saved, own, saved.id, saved.version);
+  const given = isJsonObject(args) ? args : {};
+  if (run === null) {
+    const { agent: who, input = null, title } = given;
+    const agent = await delegate(ports, definition, own, who);
+    return { agent, input, title: typeof title === 'string' ? title : null };
   }
-  return pinned(inlineAgent(isJsonObject(asked) ? asked : {}, own), own, null, null);
+  const { agent: fixed } = run;
+  if (fixed === undefined) throw new EngineError('not_supported', 'flows are not supported yet');
+  const agent =
+    typeof fixed === 'string'
+      ? await savedAgent(ports, definition, own, fixed)
+      : pinned(fixed, own, null, null);
+  return { agent, input: fixedInput(given), title: null };
+}
+
+async function savedAgent(
+  { agents }: ChildRunPorts,
+  { organizationId }: RunDefinition,
+  own: RunAgent,
+  agentId: string,
+): Promise<RunAgent> {
+  const saved = await agents.get({ organizationId }, agentId);
+  return pinned(saved, own, saved.id, saved.version);
+}
+
+/** Who does it, as the model itself says. */
+async function delegate(
+  ports: ChildRunPorts,
+  definition: RunDefinition,
+  own: RunAgent,
+  who: Json | undefined,
+): Promise<RunAgent> {
+  if (who === undefined) return own;
+  if (typeof who === 'string') return await savedAgent(ports, definition, own, who);
+  return pinned(inlineAgent(isJsonObject(who) ? who : {}, own), own, null, null);
+}
+
+/**
+ * The arguments as the child's input: a message alone is said to it as it is. What would pass for a conversation of
+ * its own, system messages included, is told as text: it is the model that wrote it.
+ */
+function fixedInput(args: JsonObject): Json {
+  const { message, ...rest } = args;
+  if (typeof message === 'string' && Object.keys(rest).length === 0) return message;
+  const text = JSON.stringify(args);
+  const [first, second] = inputMessages(args);
+  const isTold = second === undefined && first?.role === 'user' && textOf(first.parts) === text;
+  return isTold ? args : text;
 }
 
 /**

@@ -89,7 +89,14 @@ export interface Commands {
 
   /** Takes the run for a segment; `run.started` the first time. */
   claim: { by: Actor };
-  startTurn: { through: number; turn: number; attempt: number; model: string };
+  startTurn: {
+    through: number;
+    turn: number;
+    attempt: number;
+    model: string;
+    /** Tool that the model must call; a further attempt keeps the one of the first. */
+    forced?: string | null;
+  };
   delta: {
     turn: number;
     attempt: number;
@@ -112,8 +119,8 @@ export interface Commands {
     turn: number;
     attempt: number;
     error: RunError;
-    /** `retry`: the segment tries again after `afterMs`. */
-    then: { kind: 'retry'; afterMs: number } | { kind: 'fail' } | { kind: 'hold' };
+    /** `retry`: the segment tries again after `afterMs`; with `fallback`, the agent's fallback of that index. */
+    then: { kind: 'retry'; afterMs: number; fallback?: number } | { kind: 'fail' } | { kind: 'hold' };
   };
   startCall: { callId: string; idempotencyKey: string; digest: string | null };
   completeCall: { callId: string; output: Json };

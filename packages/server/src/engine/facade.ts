@@ -108,7 +108,9 @@ export type RunCommand =
   | ({ type: 'report' } & ReportRun)
   | { type: 'update'; title?: string | null; metadata?: JsonObject; replacesMetadata?: boolean }
   | { type: 'pause' | 'resume' | 'cancel'; reason?: string }
-  | { type: 'plan'; change: PlanChange };
+  | { type: 'plan'; change: PlanChange }
+  | ({ type: 'answer' } & AddressedAnswer)
+  | ({ type: 'message' } & SendMessage);
 
 export interface RunQuery extends PageQuery {
   status?: RunStatus[] | undefined;

@@ -160,6 +160,14 @@ function commandOf(caller: Caller, one: RunCommand): Command {
       return { type: 'cancel', by, reason: one.reason ?? null };
     case 'plan':
       return { type: 'plan', by, change: one.change };
+    case 'answer': {
+      const { type: _type, ...answer } = one;
+      return answerCommand(caller, answer);
+    }
+    case 'message': {
+      const { type: _type, ...message } = one;
+      return messageCommand(caller, message);
+    }
   }
 }
 

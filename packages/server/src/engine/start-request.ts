@@ -16,6 +16,8 @@ export interface StartRun {
   flow?: JsonObject | undefined;
   model?: string | undefined;
   script?: AgentFields['script'] | undefined;
+  /** In place of the agent's. */
+  instructions?: string | undefined;
   tools?: AgentFields['tools'] | undefined;
   input?: Json | undefined;
   mode?: RunMode | undefined;

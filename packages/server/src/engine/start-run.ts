@@ -76,12 +76,15 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
   };
 }
 
-/** A limit of cost that can never be reached is none. */
+/** A limit of cost that can never be reached is none: every model that a turn may come to needs a price. */
 function requirePrice(ports: StartRunPorts, agent: RunAgent | null): void {
-  if (agent === null || ports.hasPrice(agent.model)) return;
+  if (agent === null) return;
+  const fallbacks = (agent.fallbacks ?? []).flatMap((one) => (one.type === 'model' ? [one.model] : []));
+  const unpriced = [agent.model, ...fallbacks].find((model) => !ports.hasPrice(model));
+  if (unpriced === undefined) return;
   throw new EngineError(
     'not_configured',
-    `the run has maxCostUsd, and the model ${agent.model} has no price; the operator sets one in FERMATA_PRICES`,
+    `the run has maxCostUsd, and the model ${unpriced} has no price; the operator sets one in FERMATA_PRICES`,
   );
 }
 
@@ -132,6 +135,7 @@ async function resolveAgent(
     ...(isNamed || mission === null ? {} : missionAgent(mission)),
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.script === undefined ? {} : { script: request.script }),
+    ...(request.instructions === undefined ? {} : { instructions: request.instructions }),
     model:
       request.model ??
       (request.script === undefined || model.startsWith('script/') ? model : 'script/inline'),
@@ -170,6 +174,10 @@ export function pinned(
     limits,
     onLimit,
     onProviderFailure,
+    settings,
+    toolChoice,
+    parallelToolCalls,
+    fallbacks,
     output,
     metadata,
   } = fields;
@@ -185,6 +193,10 @@ export function pinned(
     ...(limits === undefined ? {} : { limits }),
     ...(onLimit === undefined ? {} : { onLimit }),
     ...(onProviderFailure === undefined ? {} : { onProviderFailure }),
+    ...(settings === undefined ? {} : { settings }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(fallbacks === undefined ? {} : { fallbacks }),
     ...(output === undefined ? {} : { output }),
     ...(metadata === undefined ? {} : { metadata }),
   };

@@ -62,6 +62,8 @@ export interface RunState {
   model: string | null;
   /** Tools approved for the rest of the run. */
   remembered: string[];
+  /** Tools that the model was made to call; replaced as a whole. Absent: none. */
+  forced?: readonly string[];
   sealed: { by: Actor; at: string; reason: string | null } | null;
   limits: Limits;
   /** The limits as they were first set: what releasing a budget hold grants again. */
@@ -87,6 +89,10 @@ export interface TurnState {
   phase: TurnPhase;
   /** How many calls the answer asked for. */
   asked: number;
+  /** Which of the agent's fallbacks it is at, from 0. Absent: none. */
+  fallback?: number;
+  /** Tool that its model must call. Absent: none. */
+  forced?: string;
 }
 
 export interface CallState {

@@ -20,6 +20,8 @@ export interface RequestRules {
   noQuery: z.ZodType;
   /** Stands for a body that was not sent. */
   absentBody: unknown;
+  /** Its streams have cursors of their own, which its operations read from the header themselves. */
+  hasOwnCursors?: true;
 }
 
 /** What is unknown is refused, a path that cannot name anything names nothing, no body is an empty one. */
@@ -65,7 +67,7 @@ export function checkRequest(
     basePath: app.prefix,
     faces: context.faces(request),
     wantsStream: request.method !== 'HEAD' && wantsEventStream(request.headers.accept),
-    lastEventId: lastEventIdOf(request.headers['last-event-id']),
+    lastEventId: rules.hasOwnCursors === true ? null : lastEventIdOf(request.headers['last-event-id']),
     traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null,
     header: (name) => textOfHeader(request.headers[name]),
     streamSignal,

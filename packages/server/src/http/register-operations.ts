@@ -2,7 +2,7 @@ import type { RunOrigin } from '@fermata/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError, ReplayedReply, type StoredReply } from '../engine/errors.ts';
 import type { Caller } from '../engine/caller.ts';
-import { authenticate, credentialOf, requireRole } from './auth.ts';
+import { authenticate, requireRole } from './auth.ts';
 import { registerCallerRoute } from './caller-route.ts';
 import type { FaceContext } from './face.ts';
 import { limitRate } from './limits.ts';
@@ -18,6 +18,8 @@ export interface OperationsBinding {
   streamTimes?: StreamTimes;
   /** Absent: as the native API reads requests. */
   rules?: RequestRules;
+  /** Who asks, before the body is read and again while a stream is open. Absent: by the request's key. */
+  authenticate?(request: FastifyRequest, operation: Operation): Promise<Caller>;
 }
 
 /** Puts operations on an instance; a known path with another method answers `method_not_allowed`. */
@@ -46,7 +48,7 @@ function registerOperation(
     url,
     bodyLimitBytes: operation.bodyLimitBytes,
     async admit(request) {
-      const caller = await authenticate(binding.context.engine, request, binding.via);
+      const caller = await callerOf(binding, operation, request);
       requireRole(caller, operation.role);
       await limitRate(binding.context.rateLimiter, caller, operation.rateLimit);
       return caller;
@@ -77,6 +79,7 @@ async function run(
     lifetime?.[Symbol.dispose]();
     throw error;
   }
+  if ('stored' in answer || !('stream' in answer)) lifetime?.[Symbol.dispose]();
   if ('stored' in answer) return sendStored(reply, answer.stored);
   void reply.headers(answer.headers ?? {});
   if ('stream' in answer) {
@@ -119,16 +122,24 @@ async function isStillAuthorized(
   operation: Operation,
   request: FastifyRequest,
 ): Promise<boolean> {
-  const secret = credentialOf(request);
-  if (secret === null) return false;
-  const caller = await binding.context.engine.identity.authenticate(secret, binding.via);
-  if (caller === null) return false;
   try {
-    requireRole(caller, operation.role);
+    requireRole(await callerOf(binding, operation, request), operation.role);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof EngineError && REFUSALS.has(error.code)) return false;
+    throw error;
   }
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden']);
+
+function callerOf(
+  binding: OperationsBinding,
+  operation: Operation,
+  request: FastifyRequest,
+): Promise<Caller> {
+  const { context, via } = binding;
+  return binding.authenticate?.(request, operation) ?? authenticate(context.engine, request, via);
 }
 
 function sendStored(reply: FastifyReply, stored: StoredReply): FastifyReply {

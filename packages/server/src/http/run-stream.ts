@@ -10,6 +10,8 @@ export interface RunStreamRequest {
   /** Events after this seq. */
   after: number;
   signal: AbortSignal;
+  /** What the events of a batch need before they can be encoded; absent: nothing. */
+  prepare?: ((batch: readonly RunEvent[]) => Promise<void>) | undefined;
   /** Frames that an event gives; may keep state, since it sees every event once and in order. */
   encode(event: RunEvent): readonly string[];
   /** Whether the run has come to where the stream ends; absent: it never does. */
@@ -52,6 +54,7 @@ async function* followRun(
     if (batch === null) {
       isStale = true;
     } else {
+      await request.prepare?.(batch);
       const frames = batch.flatMap((event) => request.encode(event));
       last = batch.at(-1)?.seq ?? last;
       isStale ||= batch.some((event) => event.type.startsWith('run.'));

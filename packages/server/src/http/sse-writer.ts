@@ -3,7 +3,8 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import { HEARTBEAT_MS, SLOW_READER_MS, STREAM_WRITE_BYTES } from './limits.ts';
 
 export interface SseWriterOptions {
-  heartbeatFrame: string;
+  /** A text, or what makes one each time. */
+  heartbeatFrame: string | (() => string);
   heartbeatMs?: number;
   slowReaderMs?: number;
   writeBytes?: number;
@@ -30,7 +31,9 @@ export class SseWriter implements AsyncDisposable {
     // A socket that goes away mid-write must not become an uncaught error; `close` tells the rest.
     raw.on('error', () => undefined);
     this.#heartbeat = setInterval(() => {
-      if (this.#flushing === null && !raw.writableEnded) void this.write([options.heartbeatFrame]);
+      const { heartbeatFrame: beat } = options;
+      if (this.#flushing === null && !raw.writableEnded)
+        void this.write([typeof beat === 'string' ? beat : beat()]);
     }, options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
   }

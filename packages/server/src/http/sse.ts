@@ -7,7 +7,7 @@ import { SseWriter } from './sse-writer.ts';
 export interface EventStream {
   /** Batches of encoded frames; returns why it ended, or null when only its lifetime ended it. */
   frames: AsyncGenerator<readonly string[], StreamEndReason | null, void>;
-  heartbeatFrame: string;
+  heartbeatFrame: string | (() => string);
   /** Null: the connection is cut, so that the reader comes back; some take any orderly end for the run's. */
   endFrame(reason: StreamEndReason): string | null;
 }

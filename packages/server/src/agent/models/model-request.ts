@@ -2,9 +2,11 @@ import type {
   ApprovalPolicy,
   Json,
   JsonObject,
+  ModelSettings,
   Part,
   ScriptTurn,
   Tool,
+  ToolChoice,
   TranscriptMessage,
 } from '@fermata/protocol';
 import type { StepFailure } from '../failure.ts';
@@ -42,6 +44,10 @@ export interface ModelRequest {
   instructions?: string | undefined;
   messages: readonly TranscriptMessage[];
   tools: readonly ModelTool[];
+  settings?: ModelSettings | undefined;
+  /** `{tool}`: the answer must call that tool. Scripts do as they say, whatever is chosen. */
+  toolChoice?: ToolChoice | { tool: string } | undefined;
+  parallelToolCalls?: boolean | undefined;
   /** JSON Schema of a structured result. */
   output?: JsonObject | undefined;
   /** API keys that the run brings along, by provider name; they go before the configured ones. */

@@ -3,6 +3,7 @@ import { jsonSchema, Output, streamText, type ToolSet } from 'ai';
 import type { GuardedFetch } from '../../outgoing/guarded-fetch.ts';
 import { BrokenStreamError, ContentUnavailableError } from '../failure.ts';
 import { createAnswerCollector, type AnswerCollector } from './answer-collector.ts';
+import { callSettings } from './call-settings.ts';
 import type { ModelAnswer, ModelRequest, ModelTool } from './model-request.ts';
 import type { ProviderModel } from './provider-clients.ts';
 import { providerPrompt, type Prompt } from './provider-messages.ts';
@@ -37,7 +38,7 @@ export async function callProvider(
       model: target.model,
       messages: prompt.messages,
       tools: toolSet(request.tools, prompt.calledTools),
-      providerOptions: target.options,
+      ...callSettings(target, request),
       // The driver retries, under the run's own rules.
       maxRetries: 0,
       abortSignal: signal,

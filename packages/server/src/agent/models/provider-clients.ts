@@ -30,10 +30,12 @@ export interface ProvidersSettings {
 }
 
 export type ProviderKeys = Readonly<Record<string, string>>;
-type ProviderOptions = NonNullable<Parameters<typeof streamText<ToolSet>>[0]['providerOptions']>;
+export type ProviderOptions = NonNullable<Parameters<typeof streamText<ToolSet>>[0]['providerOptions']>;
 
 export interface ProviderModel {
   model: LanguageModel;
+  /** Its name, as the provider knows it. */
+  id: string;
   /** Name under which the provider's own data is kept in messages. */
   namespace: string;
   options: ProviderOptions;
@@ -78,7 +80,7 @@ export function providerModel(
     includeUsage: true,
     ...(hasText(apiKey) ? { apiKey } : {}),
   });
-  return { model: client(model), namespace: provider, options: {}, hasStructuredOutput: false };
+  return { model: client(model), id: model, namespace: provider, options: {}, hasStructuredOutput: false };
 }
 
 function nativeModel(
@@ -97,6 +99,7 @@ function nativeModel(
       const api = settings.api ?? (isOpenAiAddress(settings.baseUrl) ? 'responses' : 'chat');
       return {
         model: api === 'responses' ? client.responses(model) : client.chat(model),
+        id: model,
         namespace: 'openai',
         // The log is ours, so nothing is stored there; a user's schema need not be of OpenAI's strict subset.
         options: { openai: { store: false, strictJsonSchema: false } },
@@ -106,6 +109,7 @@ function nativeModel(
     case 'anthropic':
       return {
         model: createAnthropic({ apiKey, fetch, ...base })(model),
+        id: model,
         namespace: 'anthropic',
         options: {},
         hasStructuredOutput: true,
@@ -113,6 +117,7 @@ function nativeModel(
     case 'google':
       return {
         model: createGoogleGenerativeAI({ apiKey, fetch, ...base })(model),
+        id: model,
         namespace: 'google',
         options: {},
         hasStructuredOutput: true,

@@ -44,6 +44,8 @@ export function mcpDrafts(
       timeoutMs: own?.timeoutMs ?? server.timeoutMs ?? defaultTimeoutMs,
       deadline: own?.deadline,
       onExpire: own?.onExpire,
+      maxCalls: own?.maxCalls,
+      mustCall: own?.mustCall,
       target: { kind: 'mcp', server: server.name, remoteName: tool.name },
     };
   });

@@ -1,15 +1,24 @@
-import type { ApprovalPolicy, DeadlineStep, HttpTool, Json, JsonObject, Tool } from '@fermata/protocol';
+import type {
+  ApprovalPolicy,
+  DeadlineStep,
+  HttpTool,
+  Json,
+  JsonObject,
+  Tool,
+  ToolRun,
+} from '@fermata/protocol';
 import { compileSchema, problemText } from '../../schemas/json-schema.ts';
 
 /**
  * How a tool is called: by an HTTP request, on an MCP server, at once by us, by a change of the run's plan that is
- * committed with its result, or by a wait that the driver opens.
+ * committed with its result, by a child run, or by a wait that the driver opens.
  */
 export type ToolTarget =
   | { kind: 'http'; http: HttpTool }
   | { kind: 'mcp'; server: string; remoteName: string }
   | { kind: 'immediate' }
   | { kind: 'plan' }
+  | { kind: 'run'; run: ToolRun }
   | { kind: 'wait' };
 
 /** A tool of an agent with every default filled in. */
@@ -26,7 +35,11 @@ export interface ResolvedTool {
   timeoutMs: number;
   deadline: DeadlineStep[] | undefined;
   onExpire: 'continue' | 'fail';
-  /** True for client tools and the built-ins that wait: no request leaves, the driver opens a wait. */
+  /** Calls of it in one run at most, or null. */
+  maxCalls: number | null;
+  /** The run does not finish before it was called. */
+  mustCall: boolean;
+  /** True for client tools, child runs and the built-ins that wait: no request leaves, the driver opens a wait. */
   opensWait: boolean;
   target: ToolTarget;
   /** The first problem of the arguments with its path, for the model, or null. */
@@ -45,6 +58,8 @@ export interface ToolDraft {
   timeoutMs: number;
   deadline: DeadlineStep[] | undefined;
   onExpire: 'continue' | 'fail' | undefined;
+  maxCalls: number | undefined;
+  mustCall: boolean | undefined;
   target: ToolTarget;
 }
 
@@ -63,7 +78,9 @@ export function resolvedTool(draft: ToolDraft): ResolvedTool {
     timeoutMs: draft.timeoutMs,
     deadline: draft.deadline,
     onExpire: draft.onExpire ?? 'continue',
-    opensWait: draft.target.kind === 'wait',
+    maxCalls: draft.maxCalls ?? null,
+    mustCall: draft.mustCall ?? false,
+    opensWait: draft.target.kind === 'wait' || draft.target.kind === 'run',
     target: draft.target,
     argsValid: (args) => argsProblem(inputSchema, args),
   };

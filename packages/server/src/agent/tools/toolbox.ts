@@ -1,4 +1,4 @@
-import type { Json, McpServer, Tool } from '@fermata/protocol';
+import type { Json, JsonObject, McpServer, Tool } from '@fermata/protocol';
 import type { GuardedFetch } from '../../outgoing/guarded-fetch.ts';
 import type { StepFailure } from '../failure.ts';
 import { briefText, redactText } from '../redact.ts';
@@ -112,6 +112,7 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       case 'plan':
         return completed(planAnswer(tool.name, args), secretValues);
       case 'wait':
+      case 'run':
         return failed('tool_failed', `${tool.name} is not called by the server: it opens a wait`);
       default:
         return target satisfies never;
@@ -143,11 +144,7 @@ export function ownDrafts(
     }
     const target = ownTarget(tool);
     if (target === null) {
-      return broken(
-        tool.type === 'http'
-          ? `the tool ${tool.name} is of type http and says no request`
-          : `there is no built-in tool named ${tool.name}`,
-      );
+      return broken(targetProblem(tool));
     }
     drafts.push(ownDraft(tool, target, options.defaultTimeoutMs));
   }
@@ -164,12 +161,43 @@ function ownTarget(tool: Tool): ToolTarget | null {
       const builtin = builtinTool(tool.name);
       return builtin === null ? null : { kind: builtin.kind };
     }
+    case 'run':
+      return tool.run === undefined ? null : { kind: 'run', run: tool.run };
     case 'mcp':
       return null;
     default:
       return tool.type satisfies never;
   }
 }
+
+function targetProblem({ type, name }: Tool): string {
+  switch (type) {
+    case 'http':
+      return `the tool ${name} is of type http and says no request`;
+    case 'run':
+      return `the tool ${name} is of type run and names no agent or flow`;
+    case 'client':
+    case 'mcp':
+    case 'builtin':
+      return `there is no built-in tool named ${name}`;
+    default:
+      return type satisfies never;
+  }
+}
+
+/** What is asked of a child run when its tool says nothing else. */
+const RUN_ARGS: JsonObject = {
+  type: 'object',
+  properties: {
+    message: {
+      type: 'string',
+      minLength: 1,
+      description: 'The task, complete in itself: everything that is needed to do it',
+    },
+  },
+  required: ['message'],
+  additionalProperties: false,
+};
 
 /** Nothing leaves for it, and it takes effect with its result or not at all. */
 function isOwnAct({ kind }: ToolTarget): boolean {
@@ -183,7 +211,7 @@ function ownDraft(tool: Tool, target: ToolTarget, defaultTimeoutMs: number): Too
     name: tool.name,
     description: tool.description ?? builtin?.description,
     // The arguments of a built-in are ours to define: the driver reads them.
-    inputSchema: builtin?.inputSchema ?? tool.inputSchema,
+    inputSchema: builtin?.inputSchema ?? tool.inputSchema ?? (tool.type === 'run' ? RUN_ARGS : undefined),
     type: tool.type,
     approval: tool.approval,
     afterCrash: tool.afterCrash,
@@ -191,6 +219,8 @@ function ownDraft(tool: Tool, target: ToolTarget, defaultTimeoutMs: number): Too
     timeoutMs: tool.timeoutMs ?? defaultTimeoutMs,
     deadline: tool.deadline,
     onExpire: tool.onExpire,
+    maxCalls: tool.maxCalls,
+    mustCall: tool.mustCall,
     target,
   };
 }

@@ -1,14 +1,28 @@
-import { answerBodySchema, type AgentFields, type DeadlineStep } from '@fermata/protocol';
+import {
+  answerBodySchema,
+  flowFieldsSchema,
+  type AgentFields,
+  type DeadlineStep,
+  type Tool,
+} from '@fermata/protocol';
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
 import { invalidRequest } from '../../http/problem.ts';
-import { joinPath, type Fault } from '../../http/request-validation.ts';
-import { compileSchema } from '../../schemas/json-schema.ts';
+import { faultsOf, joinPath, type Fault } from '../../http/request-validation.ts';
+import { compileSchema, problemText } from '../../schemas/json-schema.ts';
+
+type Checked = Pick<AgentFields, 'tools' | 'output' | 'mcpServers' | 'fallbacks'>;
 
 /**
- * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, and for
- * deadline steps that do nothing or decide what no wait asks.
+ * Throws `invalid_request` for a schema in an agent that is no JSON Schema, for tools of the same name, for tools of
+ * type run without an agent or flow (and the other way round), for given answers that are no valid result, and for
+ * deadline steps that do nothing or decide what no wait asks; also within the agents that its tools run.
  */
-export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpServers'>, path: string): void {
+export function checkAgent(fields: Checked, path: string): void {
+  const faults = agentFaults(fields, path);
+  if (faults.length > 0) throw invalidRequest(faults);
+}
+
+function agentFaults(fields: Checked, path: string): Fault[] {
   const faults: Fault[] = [];
   const names = new Set<string>();
   for (const [index, tool] of (fields.tools ?? []).entries()) {
@@ -22,12 +36,45 @@ export function checkAgent(fields: Pick<AgentFields, 'tools' | 'output' | 'mcpSe
       if (!schema.ok) faults.push({ path: `${place}.inputSchema`, message: schema.message });
     }
     faults.push(...ladderFaults(tool.deadline ?? [], joinPath(place, ['deadline'])));
+    faults.push(...runFaults(tool, joinPath(place, ['run'])));
   }
   if (fields.output !== undefined) {
     const schema = compileSchema(fields.output);
     if (!schema.ok) faults.push({ path: joinPath(path, ['output']), message: schema.message });
   }
-  if (faults.length > 0) throw invalidRequest(faults);
+  return [...faults, ...fallbackFaults(fields, path)];
+}
+
+/** A given answer is the run's result, so it must be one. */
+function fallbackFaults({ fallbacks = [], output: schema }: Checked, path: string): Fault[] {
+  if (schema === undefined) return [];
+  const compiled = compileSchema(schema);
+  return fallbacks.flatMap((fallback, index): Fault[] => {
+    if (fallback.type !== 'output' || !compiled.ok) return [];
+    const place = joinPath(path, ['fallbacks', index, 'output']);
+    const parsed = parsedJson(fallback.output);
+    if (parsed === undefined) return [{ path: place, message: 'expected JSON, as the agent’s output is' }];
+    const problem = compiled.validate(parsed);
+    return problem === null ? [] : [{ path: place, message: problemText(problem) }];
+  });
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function runFaults({ type, run }: Tool, path: string): Fault[] {
+  if (type !== 'run') return run === undefined ? [] : [{ path, message: 'only a tool of type run has it' }];
+  if (run === undefined) return [{ path, message: 'expected the agent or flow to run' }];
+  const { agent, flow } = run;
+  if (typeof agent === 'object') return agentFaults(agent, joinPath(path, ['agent']));
+  if (typeof flow !== 'object') return [];
+  const fields = flowFieldsSchema.safeParse(flow);
+  return fields.success ? [] : faultsOf(fields.error.issues, joinPath(path, ['flow']));
 }
 
 /** A step must do something, and a decision must be an answer to one kind of wait. */

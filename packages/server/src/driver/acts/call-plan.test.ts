@@ -20,6 +20,8 @@ function tool(over: Partial<ToolDraft> = {}): ResolvedTool {
     timeoutMs: 1_000,
     deadline: undefined,
     onExpire: undefined,
+    maxCalls: undefined,
+    mustCall: undefined,
     target: { kind: 'http', http: { url: 'http://tool.test', method: 'POST' } },
     ...over,
   });
@@ -54,7 +56,7 @@ function plan(
   };
   return planCall({
     state: call,
-    asked: transcript,
+    calls: new Map([['c1', transcript]]),
     tools: [own],
     toolsProblem: null,
     remembered: [],

@@ -3,6 +3,7 @@ import { needsApproval, policyText } from '../../agent/tools/approval.ts';
 import { afterCrashOf, type ResolvedTool } from '../../agent/tools/resolved-tool.ts';
 import { callDigest } from '../../engine/digest.ts';
 import type { CallState } from '../../engine/state.ts';
+import { earlierCalls } from './earlier-calls.ts';
 import { approvalWait, inDoubtWait, waitOfCall, type ExactCall } from '../waits.ts';
 
 /** A request that the server itself makes. */
@@ -24,8 +25,8 @@ export type CallPlan =
 
 export interface CallPlanOptions {
   state: CallState;
-  /** The call as the conversation has it; undefined when it is not there. */
-  asked: TranscriptCall | undefined;
+  /** The calls as the conversation has them, in its order. */
+  calls: ReadonlyMap<string, TranscriptCall>;
   tools: readonly ResolvedTool[];
   /** Why the tools could not be listed, or null. */
   toolsProblem: string | null;
@@ -38,7 +39,8 @@ export interface CallPlanOptions {
 
 /** What is to be done about a call without a result that nobody carries out. */
 export function planCall(options: CallPlanOptions): CallPlan {
-  const { state, asked, nowMs } = options;
+  const { state, calls, nowMs } = options;
+  const asked = calls.get(state.callId);
   const tool = options.tools.find((candidate) => candidate.name === state.tool);
   const args = asked?.editedArgs ?? asked?.args ?? null;
   const call: ExactCall = { callId: state.callId, tool: state.tool, args };
@@ -50,6 +52,11 @@ export function planCall(options: CallPlanOptions): CallPlan {
   }
   const problem = tool.argsValid(args);
   if (problem !== null) return fail('invalid_arguments', `the arguments are not valid: ${problem}`);
+  const { maxCalls } = tool;
+  if (maxCalls !== null && state.attempt === 0 && earlierCalls(calls, state) >= maxCalls) {
+    const times = maxCalls === 1 ? '1 time' : `${maxCalls} times`;
+    return fail('max_calls', `${state.tool} may be called at most ${times} in one run`);
+  }
   if (isAnotherThanApproved(state, call)) {
     return { kind: 'wait', wait: approvalWait(call, tool, nowMs, 'digest_mismatch') };
   }
@@ -57,9 +64,13 @@ export function planCall(options: CallPlanOptions): CallPlan {
     return { kind: 'wait', wait: approvalWait(call, tool, nowMs, policyText(tool.approval)) };
   }
   if (!tool.opensWait) return request(call, tool, state);
-  if (tool.type === 'builtin' && tool.name === 'delegate') return { kind: 'delegate', call, tool };
+  if (startsRun(tool)) return { kind: 'delegate', call, tool };
   const draft = waitOfCall(call, tool, nowMs);
   return draft.ok ? { kind: 'wait', wait: draft.wait } : fail('tool_failed', draft.message);
+}
+
+function startsRun({ type, name, target }: ResolvedTool): boolean {
+  return target.kind === 'run' || (type === 'builtin' && name === 'delegate');
 }
 
 /** An approval is of the exact call: whatever has changed since then, in the log or in its reader, asks again. */

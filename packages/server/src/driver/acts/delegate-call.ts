@@ -14,7 +14,7 @@ export interface Delegating {
   nowMs: number;
 }
 
-/** The command that starts the child run of a `delegate` call, or that tells the model why there is none. */
+/** The command that starts the child run of a call of `delegate` or of a tool of type run, or that tells the model why there is none. */
 export async function delegateCommand(
   { newChildRun, state, definition, nowMs }: Delegating,
   call: ExactCall,
@@ -25,6 +25,7 @@ export async function delegateCommand(
     const child = await newChildRun({
       state,
       definition,
+      run: tool.target.kind === 'run' ? tool.target.run : null,
       callId: call.callId,
       waitId: wait.id,
       args: call.args,

@@ -2,6 +2,7 @@ import type { OnProviderFailure, RunError } from '@fermata/protocol';
 import { retryDelayMs, type StepFailure } from '../../agent/failure.ts';
 import type { CommandOf } from '../../engine/commands.ts';
 import type { Segment } from '../segment-context.ts';
+import { nextFallback } from './fallbacks.ts';
 
 /** One model call, by its place in the run. */
 export interface Attempt {
@@ -17,8 +18,8 @@ export type TurnFailure = StepFailure | { kind: 'invalid_output'; message: strin
 type Then = CommandOf<'failTurn'>['then'];
 
 /**
- * Commits that an attempt failed and what follows: another attempt after a while, for which it waits here, or the
- * end of the run, or a hold. An aborted attempt commits nothing.
+ * Commits that an attempt failed and what follows: another attempt after a while, for which it waits here (the same
+ * again, or the agent's next fallback), or the end of the run, or a hold. An aborted attempt commits nothing.
  */
 export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFailure): Promise<void> {
   if (failure.kind === 'aborted') return;
@@ -41,15 +42,33 @@ async function whatFollows(
   failure: Exclude<TurnFailure, { kind: 'aborted' }>,
 ): Promise<Then> {
   const { count, rejections } = segment.failures;
+  const isAtFallback = segment.log.state.turn.fallback !== undefined;
   switch (failure.kind) {
     case 'invalid_output':
       return rejections < 2 ? { kind: 'retry', afterMs: 0 } : { kind: 'fail' };
-    case 'retryable':
-      if (count >= segment.limits.turnAttempts) return await giveUp(segment);
-      return { kind: 'retry', afterMs: retryDelayMs(count, failure) };
+    case 'retryable': {
+      const isTriedOnce = isAtFallback && failure.code === 'provider_failed';
+      if (!isTriedOnce && count < segment.limits.turnAttempts)
+        return { kind: 'retry', afterMs: retryDelayMs(count, failure) };
+      return (failure.code === 'provider_failed' ? fallBack(segment) : null) ?? (await giveUp(segment));
+    }
     case 'terminal':
-      return failure.code === 'provider_failed' ? await giveUp(segment) : { kind: 'fail' };
+      switch (failure.code) {
+        case 'provider_failed':
+          return fallBack(segment) ?? (await giveUp(segment));
+        // At a fallback the provider of the run's own model has failed before.
+        case 'provider_not_configured':
+        case 'invalid_output':
+          return fallBack(segment) ?? (isAtFallback ? await giveUp(segment) : { kind: 'fail' });
+        default:
+          return { kind: 'fail' };
+      }
   }
+}
+
+function fallBack({ agent, log }: Segment): Then | null {
+  const next = nextFallback(agent, log.state);
+  return next === null ? null : { kind: 'retry', afterMs: next.delayMs, fallback: next.index };
 }
 
 async function giveUp(segment: Segment): Promise<Then> {

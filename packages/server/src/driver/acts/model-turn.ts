@@ -1,20 +1,14 @@
-import {
-  storable,
-  textOf,
-  type Json,
-  type Part,
-  type ToolCall,
-  type TranscriptMessage,
-} from '@fermata/protocol';
-import { ContentUnavailableError, type StepFailure } from '../../agent/failure.ts';
-import type { LoadedBlob, ModelAnswer, ModelOutcome } from '../../agent/models/model-request.ts';
+import type { TranscriptMessage } from '@fermata/protocol';
+import { ContentUnavailableError } from '../../agent/failure.ts';
+import type { LoadedBlob, ModelOutcome } from '../../agent/models/model-request.ts';
 import type { ResolvedModel } from '../../agent/models/resolve-model.ts';
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
-import type { CommandOf } from '../../engine/commands.ts';
 import { createDeltaStream, type DeltaStream } from '../deltas.ts';
 import type { Segment } from '../segment-context.ts';
+import { completeAsGiven, completeTurn } from './complete-turn.ts';
 import { failTurn, type Attempt } from './failed-turn.ts';
-import { lastAssistantText, outputOf } from './run-output.ts';
+import { forcedTool } from './must-call.ts';
+import { toolChoiceOf } from './tool-choice.ts';
 import { turnModel } from './turn-model.ts';
 import { endUnreviewed } from './unreviewed-plan.ts';
 
@@ -32,19 +26,26 @@ export async function modelTurn(
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
   const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
   const chosen = turnModel({ state: log.state, agent, resolve, priceOf: deps.priceOf });
-  if (!chosen.ok) {
+  if (!chosen.ok && !chosen.failsTurn) {
     await segment.commit([{ type: 'fail', error: chosen.error }]);
     return;
   }
-  const { model } = chosen;
+  const model = chosen.ok ? chosen.model : chosen.name;
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
   const messages = log.messages();
   const through = log.transcript.seq;
-  const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model }]);
+  const { calls } = log.transcript;
+  const forced = tools.ok ? forcedTool({ state: log.state, calls, tools: tools.tools }) : null;
+  const started = await segment.commit([{ type: 'startTurn', through, turn, attempt, model, forced }]);
   if (started.kind !== 'committed' || !isInFlight(segment, turn, attempt)) return;
   const tried: Attempt = { turn, attempt, model };
+  if (!chosen.ok) return await failTurn(segment, tried, { kind: 'terminal', ...chosen.error });
+  if (chosen.given !== null) {
+    const told = { text: chosen.given, tools: tools.ok ? tools.tools : [] };
+    return await completeAsGiven(segment, tried, told);
+  }
   if (!tools.ok) return await failTurn(segment, tried, tools.failure);
   const deltas = createDeltaStream({
     turn,
@@ -54,19 +55,22 @@ export async function modelTurn(
   });
   const outcome = await deps.models.call({
     model: chosen.name,
-    script: agent.script,
+    script: chosen.script,
     turn,
     attempt,
     instructions: agent.instructions,
     messages: [...messages, ...correction(segment, through)],
     tools: tools.tools.map(modelTool),
+    settings: agent.settings,
+    toolChoice: toolChoiceOf(agent, messages, forced),
+    parallelToolCalls: agent.parallelToolCalls,
     output: agent.output,
     providerKeys,
     signal: segment.stop,
     onDelta: (delta) => deltas.push(delta),
     loadBlob: (url) => loadBlob(segment, url),
   });
-  await settle(segment, tried, deltas, outcome);
+  await settle(segment, tried, tools.tools, deltas, outcome);
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
@@ -77,78 +81,13 @@ function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {
 async function settle(
   segment: Segment,
   tried: Attempt,
+  tools: readonly ResolvedTool[],
   deltas: DeltaStream,
   outcome: ModelOutcome,
 ): Promise<void> {
-  const rest = await deltas.end();
+  const first = await deltas.end();
   if (!outcome.ok) return await failTurn(segment, tried, outcome.failure);
-  const answer = storableAnswer(outcome);
-  if (answer === null) return await failTurn(segment, tried, unstorable('is nested too deeply'));
-  const text = textOf(answer.parts);
-  const isLast = answer.toolCalls.length === 0;
-  const result = outputOf(
-    text === '' ? lastAssistantText(segment.log.messages()) : text,
-    segment.agent.output,
-  );
-  if (isLast && !result.ok) {
-    segment.failures.rejected = { text, problem: result.problem };
-    return await failTurn(segment, tried, { kind: 'invalid_output', message: result.problem });
-  }
-  const completed = await segment.commit([
-    ...rest,
-    completeTurn(segment, tried, answer, isLast && result.ok ? result.output : null),
-  ]);
-  if (completed.kind === 'refused') {
-    segment.deps.log.error({ error: completed.error, ...tried }, 'an answer could not be committed');
-    await failTurn(segment, tried, unstorable('cannot be kept'));
-  }
-}
-
-function completeTurn(
-  segment: Segment,
-  { turn, attempt, model }: Attempt,
-  answer: StorableAnswer,
-  output: Json | null,
-): CommandOf<'completeTurn'> {
-  const { usage } = answer;
-  const costUsd = segment.deps.priceOf(model, usage);
-  return {
-    type: 'completeTurn',
-    turn,
-    attempt,
-    parts: answer.parts,
-    toolCalls: answer.toolCalls,
-    finishReason: answer.finishReason,
-    usage: { ...usage, costUsd },
-    model,
-    output,
-  };
-}
-
-interface StorableAnswer extends Omit<ModelAnswer, 'toolCalls'> {
-  toolCalls: Omit<ToolCall, 'callId'>[];
-}
-
-/** A model's answer is a door: what comes in must be storable. Null when it is nested too deeply. */
-function storableAnswer(answer: ModelAnswer): StorableAnswer | null {
-  const parts = storable(answer.parts);
-  if (!parts.ok) return null;
-  const toolCalls = answer.toolCalls.map((call): Omit<ToolCall, 'callId'> => {
-    const args = storable(call.args);
-    const invalid = args.ok ? call.invalid : args.message;
-    return {
-      providerCallId: call.providerCallId === '' ? null : call.providerCallId,
-      tool: call.tool,
-      args: args.ok ? args.value : null,
-      ...(invalid === undefined ? {} : { invalid }),
-    };
-  });
-  // `storable` keeps the shape of what it is given.
-  return { ...answer, parts: parts.value as unknown as Part[], toolCalls };
-}
-
-function unstorable(what: string): StepFailure {
-  return { kind: 'terminal', code: 'provider_failed', message: `the model’s answer ${what}` };
+  await completeTurn(segment, tried, { answer: outcome, tools, first });
 }
 
 function modelTool(tool: ResolvedTool): {

@@ -107,7 +107,7 @@ async function planAll(
     callId: state.callId,
     plan: planCall({
       state,
-      asked: log.transcript.calls.get(state.callId),
+      calls: log.transcript.calls,
       ...tools,
       remembered,
       callAttempts: limits.callAttempts,

@@ -28,9 +28,19 @@ export function startTurn(draft: Draft, command: CommandOf<'startTurn'>): Decisi
   if (waits.length > 0) stale(draft, 'waits are open');
   if (command.through > draft.state.head) stale(draft, `the log does not reach ${command.through}`);
   if (stopAtLimit(draft, 'turn')) return CHANGED;
+  const { attempt, through, model } = command;
+  const fallback = again ? turn.fallback : undefined;
+  const forced = again ? turn.forced : (command.forced ?? undefined);
   draft.emit({
     type: 'turn.started',
-    data: { turn: command.turn, attempt: command.attempt, through: command.through, model: command.model },
+    data: {
+      turn: command.turn,
+      attempt,
+      through,
+      model,
+      ...(fallback === undefined ? {} : { fallback }),
+      ...(forced === undefined ? {} : { forced }),
+    },
   });
   return CHANGED;
 }
@@ -88,7 +98,11 @@ export function failTurn(draft: Draft, command: CommandOf<'failTurn'>): Decision
   checkTurn(draft, command);
   const { turn, attempt, error, then } = command;
   const retryAfterMs = then.kind === 'retry' ? then.afterMs : null;
-  draft.emit({ type: 'turn.failed', data: { turn, attempt, error, retryAfterMs } });
+  const fallback = then.kind === 'retry' ? then.fallback : undefined;
+  draft.emit({
+    type: 'turn.failed',
+    data: { turn, attempt, error, retryAfterMs, ...(fallback === undefined ? {} : { fallback }) },
+  });
   if (then.kind === 'fail') failRun(draft, agentOf(draft), error);
   if (then.kind === 'hold') {
     placeHold(draft, { name: 'provider', reason: error.message, by: systemActor('driver'), stopClock: true });

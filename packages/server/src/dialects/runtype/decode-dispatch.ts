@@ -1,0 +1,160 @@
+import { isJsonObject, textOf, type Json, type JsonObject, type Tool } from '@fermata/protocol';
+import type { Caller } from '../../engine/caller.ts';
+import { EngineError } from '../../engine/errors.ts';
+import type { Engine, StartRun } from '../../engine/facade.ts';
+import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
+import { decodeAgent } from './decode-agent.ts';
+import { assertFits, decodeMessages, type DecodedMessage } from './decode-messages.ts';
+import { invalidMember, RuntypeError } from './errors.ts';
+import type { RuntypeEcho } from './face-data.ts';
+import { fillNames } from './fill-names.ts';
+import { readMember } from './validation.ts';
+import { wireAgentSchema, type WireAgent } from './wire-agent.ts';
+import type { DispatchBody } from './wire-dispatch.ts';
+
+interface Source {
+  engine: Engine;
+  caller: Caller;
+  traceparent: string | null;
+}
+
+/** Room for the rest of a run's `face`, bytes. */
+const MAX_ECHO_BYTES = 56 * 1024;
+
+/** The run that a dispatch starts. Throws what the request is refused with, before anything has run. */
+export async function decodeDispatch(source: Source, body: DispatchBody): Promise<StartRun> {
+  const messages = await decodeMessages(source, body.messages);
+  const variables = variablesOf(body, messages);
+  const allowlist = body.clientToolsPolicy?.allowlist ?? null;
+  const clientTools = decodeClientTools(body.clientTools ?? [], allowlist);
+  return decodeAgentRun(source, body, { messages, variables, clientTools });
+}
+
+interface Parts {
+  messages: readonly DecodedMessage[];
+  variables: JsonObject;
+  clientTools: DecodedClientTools;
+}
+
+async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts): Promise<StartRun> {
+  const { messages, variables, clientTools } = parts;
+  if (messages.length === 0) throw invalidMember('messages', 'Required', 'MISSING_REQUIRED_FIELD');
+  const wire = readAgent(body.agent);
+  const savedId = wire?.agentId ?? wire?.id;
+  const isInline = wire !== undefined && savedId === undefined;
+  const inline = isInline ? decodeAgent(wire, variables) : null;
+  const saved =
+    savedId === undefined
+      ? inline === null
+        ? await source.engine.agents.defaultAgent(source.caller)
+        : null
+      : await savedAgent(source, savedId);
+  const own = inline?.fields ?? saved ?? {};
+  const tools = withClientTools(own.tools ?? [], clientTools.tools);
+  const instructions = inline === null ? filled(saved?.instructions, variables) : undefined;
+  const info = { ...inline?.info, ...clientTools.info };
+  const input = inputOf(body, messages);
+  assertFits({ input, agent: inline?.fields, tools, metadata: body.metadata }, 'body');
+  return {
+    ...commonOf(source, body, info),
+    ...(savedId === undefined ? {} : { agentId: savedId }),
+    ...(inline === null ? {} : { agent: inline.fields }),
+    ...(clientTools.tools.length === 0 ? {} : { tools }),
+    ...(instructions === undefined ? {} : { instructions }),
+    ...secretsOf(body, inline?.secrets ?? {}),
+    kind: 'agent',
+    input,
+    ...sessionOf(body, savedId, messages),
+  };
+}
+
+function readAgent(agent: JsonObject | undefined): WireAgent | undefined {
+  return agent === undefined ? undefined : readMember(wireAgentSchema, agent, 'agent');
+}
+
+async function savedAgent(
+  { engine, caller }: Source,
+  agentId: string,
+): Promise<Awaited<ReturnType<Engine['agents']['get']>>> {
+  try {
+    return await engine.agents.get(caller, agentId);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'not_found') throw error;
+    throw new RuntypeError('not_found', `Agent not found: ${agentId}`);
+  }
+}
+
+/** What is common to agents and flows. */
+export function commonOf(
+  { traceparent }: Pick<Source, 'traceparent'>,
+  body: DispatchBody,
+  clientTools: NonNullable<RuntypeEcho['clientTools']>,
+): StartRun {
+  const echo: RuntypeEcho = {
+    ...(Object.keys(clientTools).length === 0 ? {} : { clientTools }),
+    ...(body.conversationId === undefined ? {} : { conversationId: body.conversationId }),
+    ...(body.record === undefined ? {} : { record: body.record }),
+    ...(body.context === undefined ? {} : { context: body.context }),
+  };
+  assertFits(echo, 'context', MAX_ECHO_BYTES);
+  const { modelOverride } = body.options;
+  return {
+    ...(modelOverride === undefined ? {} : { model: modelOverride }),
+    ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
+    ...(Object.keys(echo).length === 0 ? {} : { face: { runtype: { ...echo } } }),
+    ...(traceparent === null ? {} : { traceparent }),
+  };
+}
+
+/** Later declarations win: saved tools, those of the request, those of the page. Source: wire section 6.1. */
+function withClientTools(tools: readonly Tool[], clientTools: readonly Tool[]): Tool[] {
+  const taken = new Set(clientTools.map(({ name }) => name));
+  return [...tools.filter(({ name }) => !taken.has(name)), ...clientTools];
+}
+
+function secretsOf(body: DispatchBody, own: Record<string, string>): Pick<StartRun, 'secrets'> {
+  const secrets = { ...body.secrets, ...own };
+  return Object.keys(secrets).length === 0 ? {} : { secrets };
+}
+
+function filled(instructions: string | undefined, variables: JsonObject): string | undefined {
+  if (instructions === undefined) return undefined;
+  const text = fillNames(instructions, variables);
+  return text === instructions ? undefined : text;
+}
+
+function inputOf(body: DispatchBody, messages: readonly DecodedMessage[]): Json {
+  const metadata = body.record?.['metadata'];
+  const note =
+    body.options.autoAppendMetadata === true && isJsonObject(metadata ?? null)
+      ? [{ role: 'system', content: `Record metadata: ${JSON.stringify(metadata)}` }]
+      : [];
+  return { messages: [...note, ...messages.map(({ role, parts }) => ({ role, content: contentOf(parts) }))] };
+}
+
+export function contentOf(parts: DecodedMessage['parts']): Json {
+  const [first] = parts;
+  return parts.length === 1 && first?.type === 'text' ? first.text : (parts as unknown as Json);
+}
+
+/** Source: wire section 7.3. */
+export function variablesOf(body: DispatchBody, messages: readonly DecodedMessage[]): JsonObject {
+  const last = messages.findLast(({ role }) => role === 'user');
+  const text = last === undefined ? '' : textOf(last.parts);
+  return {
+    ...body.inputs,
+    ...(body.record === undefined ? {} : { _record: body.record }),
+    user_message: text,
+    userMessage: text,
+  };
+}
+
+/** A conversation of the host's goes on from what the server knows only when the request brings nothing of it along. */
+function sessionOf(
+  { conversationId }: DispatchBody,
+  savedId: string | undefined,
+  messages: readonly DecodedMessage[],
+): Pick<StartRun, 'sessionKey'> {
+  const isDurable = conversationId !== undefined && savedId !== undefined && messages.length === 1;
+  return isDurable ? { sessionKey: `runtype:${conversationId}`.slice(0, 200) } : {};
+}

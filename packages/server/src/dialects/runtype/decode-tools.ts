@@ -1,0 +1,230 @@
+import type { HttpTool, Json, JsonObject, McpServer, Tool } from '@fermata/protocol';
+import { isJsonObject } from '@fermata/protocol';
+import { compileSchema } from '../../schemas/json-schema.ts';
+import { invalidMember } from './errors.ts';
+import { modelNameOf } from './client-tools.ts';
+import type { ClientTools } from './face-data.ts';
+import { notSupported } from './not-supported.ts';
+import type { RuntimeTool, WireMcpServer, WireTools } from './wire-agent.ts';
+
+export interface DecodedTools {
+  tools: Tool[];
+  mcpServers: McpServer[];
+  /** Values that headers name as `{{secrets.<name>}}`. */
+  secrets: Record<string, string>;
+  /** Tools that the client carries out. */
+  info: ClientTools;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
+
+/** Source: wire section 8.2. Throws `not_supported` for tools that nothing here could carry out. */
+export function decodeTools(wire: WireTools | undefined, path: string): DecodedTools {
+  const decoded: DecodedTools = { tools: [], mcpServers: [], secrets: {}, info: {} };
+  if (wire === undefined) return decoded;
+  refuseUnsupported(wire, path);
+  for (const [index, tool] of (wire.runtimeTools ?? []).entries()) {
+    const place = `${path}.runtimeTools[${index}]`;
+    const made = runtimeTool(tool, place);
+    decoded.tools = [...decoded.tools.filter(({ name }) => name !== made.name), made];
+    if (made.type === 'client') decoded.info[made.name] = { name: tool.name, origin: 'sdk' };
+  }
+  for (const [index, server] of (wire.mcpServers ?? []).entries()) {
+    if (server.enabled === false) continue;
+    decoded.mcpServers.push(mcpServer(server, index, decoded.secrets, `${path}.mcpServers[${index}]`));
+  }
+  limitTools(decoded, wire);
+  return decoded;
+}
+
+function refuseUnsupported(wire: WireTools, path: string): void {
+  if ((wire.toolIds ?? []).length > 0) {
+    throw notSupported(`${path}.toolIds`, 'There are no saved tools here', 'runtimeTools, mcpServers');
+  }
+  for (const member of ['subagentConfig', 'codeModeConfig'] as const) {
+    if (wire[member] == null) continue;
+    throw notSupported(`${path}.${member}`, `${member} is not supported`, 'runtimeTools of type subagent');
+  }
+}
+
+function runtimeTool(wire: RuntimeTool, path: string): Tool {
+  const inputSchema = wire.parametersSchema ?? { type: 'object' };
+  const compiled = compileSchema(inputSchema);
+  if (!compiled.ok) throw invalidMember(`${path}.parametersSchema`, compiled.message);
+  const name = NAME.test(wire.name) ? wire.name : modelNameOf(wire.name);
+  const base = { name, description: wire.description, inputSchema };
+  const { config } = wire;
+  switch (wire.toolType) {
+    case 'external':
+      return { ...base, type: 'http', http: requestOf(config, `${path}.config`), ...timeoutOf(config) };
+    case 'local':
+      return { ...base, type: 'client' };
+    case 'flow':
+      return {
+        ...base,
+        type: 'run',
+        run: { flow: targetOf(config, ['flowId', 'id'], `${path}.config.flowId`) },
+      };
+    case 'subagent':
+      return {
+        ...base,
+        type: 'run',
+        run: { agent: targetOf(config, ['agentId', 'id'], `${path}.config.agentId`) },
+      };
+    case 'custom':
+    case 'advisor':
+    case 'search':
+      throw notSupported(
+        `${path}.toolType`,
+        `Tools of type ${wire.toolType} are not supported`,
+        'external, local, flow, subagent',
+      );
+  }
+}
+
+function targetOf(config: JsonObject, names: readonly string[], path: string): string {
+  for (const name of names) {
+    const value = config[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  throw invalidMember(path, 'Required', 'MISSING_REQUIRED_FIELD');
+}
+
+function timeoutOf({ timeout }: JsonObject): Pick<Tool, 'timeoutMs'> {
+  const isTime = typeof timeout === 'number' && timeout >= 1 && timeout <= 3_600_000;
+  return isTime ? { timeoutMs: Math.round(timeout) } : {};
+}
+
+/** A templated request, of a tool or of a step. A body in JSON text is the JSON. */
+export function requestOf(config: JsonObject, path: string): HttpTool {
+  const { url, method, headers, body } = config;
+  if (typeof url !== 'string' || url === '') {
+    throw invalidMember(`${path}.url`, 'Required', 'MISSING_REQUIRED_FIELD');
+  }
+  const hasBody = body !== undefined && body !== null && body !== '';
+  const wanted = typeof method === 'string' ? method.toUpperCase() : hasBody ? 'POST' : 'GET';
+  const known = METHODS.find((one) => one === wanted);
+  if (known === undefined)
+    throw invalidMember(`${path}.method`, `expected one of ${METHODS.join(', ')}`, 'INVALID_ENUM');
+  const texts = isJsonObject(headers ?? null)
+    ? Object.entries(headers as JsonObject).map(([name, value]) => [name, String(value)] as const)
+    : [];
+  return {
+    url,
+    method: known,
+    ...(texts.length === 0 ? {} : { headers: Object.fromEntries(texts) }),
+    ...(hasBody && known !== 'GET' && known !== 'HEAD' ? { body: bodyOf(body) } : {}),
+  };
+}
+
+function bodyOf(body: Json): Json {
+  if (typeof body !== 'string' || !/^\s*[[{]/.test(body)) return body;
+  try {
+    return JSON.parse(body) as Json;
+  } catch {
+    return body;
+  }
+}
+
+function mcpServer(
+  wire: WireMcpServer,
+  index: number,
+  secrets: Record<string, string>,
+  path: string,
+): McpServer {
+  if (wire.transport === 'rest')
+    throw notSupported(`${path}.transport`, 'rest is not supported', 'streamable_http');
+  const headers = authHeaders(wire.auth, `runtype_mcp_${index}`, secrets, `${path}.auth`);
+  return {
+    name: wire.id.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 40),
+    url: wire.url,
+    ...(headers === null ? {} : { headers }),
+    ...(wire.allowedTools === undefined ? {} : { tools: wire.allowedTools }),
+    ...(wire.timeout === undefined ? {} : { timeoutMs: wire.timeout }),
+  };
+}
+
+/** Credentials as headers; their values go into the run's secrets, and stand nowhere else. */
+export function authHeaders(
+  auth: WireMcpServer['auth'],
+  secret: string,
+  secrets: Record<string, string>,
+  path: string,
+): Record<string, string> | null {
+  if (auth === undefined || auth.type === 'none') return null;
+  const { token, headerName, username = '', password = '' } = auth;
+  if (auth.type === 'basic') {
+    secrets[secret] = Buffer.from(`${username}:${password}`).toString('base64');
+    return { Authorization: `Basic {{secrets.${secret}}}` };
+  }
+  if (token === undefined) throw invalidMember(`${path}.token`, 'Required', 'MISSING_REQUIRED_FIELD');
+  if (/^\{\{\s*secrets\.[\w.$-]+\s*\}\}$/.test(token)) return headerOf(auth.type, headerName, token);
+  secrets[secret] = token;
+  return headerOf(auth.type, headerName, `{{secrets.${secret}}}`);
+}
+
+function headerOf(
+  type: 'api_key' | 'bearer' | 'custom_header',
+  name: string | undefined,
+  value: string,
+): Record<string, string> {
+  return type === 'bearer' ? { Authorization: `Bearer ${value}` } : { [name ?? 'X-API-Key']: value };
+}
+
+function limitTools(decoded: DecodedTools, { perToolLimits = {} }: WireTools): void {
+  decoded.tools = decoded.tools.map((tool) => {
+    const limit = perToolLimits[decoded.info[tool.name]?.name ?? tool.name];
+    if (limit === undefined) return tool;
+    return {
+      ...tool,
+      ...(limit.maxCalls === undefined ? {} : { maxCalls: limit.maxCalls }),
+      ...(limit.required === true ? { mustCall: true } : {}),
+    };
+  });
+}
+
+/**
+ * Tools with the approvals that the request asks for. Only a request that names a time-out lets them expire; a tool of
+ * the page has a ladder of its own, in which the approval is one step.
+ */
+export function withApprovals(
+  { tools, mcpServers, info }: Pick<DecodedTools, 'tools' | 'mcpServers' | 'info'>,
+  approval: WireTools['approval'],
+): Pick<DecodedTools, 'tools' | 'mcpServers'> {
+  const { require, timeout } = approval ?? {};
+  if (require === undefined || require === false) return { tools, mcpServers };
+  const isNamed = (tool: Tool): boolean =>
+    require === true || require.includes(tool.name) || require.includes(info[tool.name]?.name ?? tool.name);
+  const gated = tools.map((tool) => (isNamed(tool) ? { ...tool, ...gate(tool, timeout) } : tool));
+  if (require === true) {
+    return {
+      tools: gated,
+      mcpServers: mcpServers.map((server) => ({ ...server, approval: 'always' as const })),
+    };
+  }
+  const others = require.filter(
+    (name) => !gated.some((tool) => tool.name === name || info[tool.name]?.name === name),
+  );
+  const ofServers = others.flatMap((name) =>
+    mcpServers.map((server) => mcpOverride(server.name, name, timeout)),
+  );
+  return { tools: [...gated, ...ofServers.filter((tool): tool is Tool => tool !== null)], mcpServers };
+}
+
+function gate(tool: Tool, timeout: number | undefined): Pick<Tool, 'approval' | 'deadline'> {
+  if (timeout === undefined) return { approval: 'always' };
+  const after = timeout / 1000;
+  const step =
+    tool.type === 'client'
+      ? { after, decide: { decision: 'deny', reason: 'nobody answered in time' } }
+      : { after, expire: true as const };
+  return { approval: 'always', deadline: [step, ...(tool.deadline ?? [])] };
+}
+
+/** A tool that a server may offer: what the agent says of it beside the server's own words. */
+function mcpOverride(server: string, name: string, timeout: number | undefined): Tool | null {
+  if (!NAME.test(name)) return null;
+  const tool: Tool = { type: 'mcp', server, name };
+  return { ...tool, ...gate(tool, timeout) };
+}

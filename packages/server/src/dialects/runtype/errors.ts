@@ -1,0 +1,92 @@
+import { ERROR_CODES, type ErrorCode } from '@fermata/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EngineError } from '../../engine/errors.ts';
+import { logFailure, toEngineError } from '../../http/known-error.ts';
+import type { ErrorBody, ErrorDetail } from './wire.ts';
+
+/** A refusal with a status, members or details of this wire's own. */
+export class RuntypeError extends EngineError {
+  readonly status: number;
+  readonly wireDetails: readonly ErrorDetail[];
+  /** Members beside `error` and `details`: `code`, `hint` and such. */
+  readonly members: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    extra: { status?: number; details?: readonly ErrorDetail[]; members?: Record<string, string> } = {},
+  ) {
+    super(code, message);
+    this.status = extra.status ?? statusOf(code);
+    this.wireDetails = extra.details ?? [];
+    this.members = extra.members ?? {};
+  }
+}
+
+/** A member that is absent, empty or not what it must be. Source: wire section 1.1. */
+export function invalidMember(path: string, message: string, code = 'INVALID_VALUE'): RuntypeError {
+  return new RuntypeError('invalid_request', `${path}: ${message}`, { details: [{ path, message, code }] });
+}
+
+/** Source: wire section 1.2; widgets know this text. */
+export function noExecution(executionId: string): RuntypeError {
+  return new RuntypeError('not_found', `No paused execution found for ${executionId}`);
+}
+
+const MAX_MESSAGE_LENGTH = 2000;
+const RETRY_AFTER_MS = 1000;
+
+/** Every code of the engine on this wire, where it is not the status of the native API. */
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  digest_required: 400,
+  not_supported: 422,
+  not_configured: 422,
+  budget_exhausted: 402,
+  cursor_ahead: 400,
+  version_mismatch: 409,
+};
+
+export function statusOf(code: ErrorCode): number {
+  return STATUSES[code] ?? ERROR_CODES[code].status;
+}
+
+/** Answers any thrown value as `{error, details?}`. */
+export function sendRuntypeError(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const error = toEngineError(thrown);
+  logFailure(request, error);
+  const status = error instanceof RuntypeError ? error.status : statusOf(error.code);
+  if (status === 429 || status === 503) {
+    const afterMs = error.details.retryAfterMs ?? RETRY_AFTER_MS;
+    void reply.header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
+  }
+  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .send(JSON.stringify(errorBodyOf(error)));
+}
+
+function errorBodyOf(error: EngineError): ErrorBody {
+  const message = error.code === 'internal' ? 'Internal server error' : error.message;
+  const details = detailsOf(error);
+  return {
+    error: message.slice(0, MAX_MESSAGE_LENGTH),
+    ...(details.length > 0 && { details }),
+    code: error.code,
+    ...(error instanceof RuntypeError && error.members),
+  };
+}
+
+function detailsOf(error: EngineError): ErrorDetail[] {
+  if (error instanceof RuntypeError && error.wireDetails.length > 0) return [...error.wireDetails];
+  return (error.details.errors ?? []).map(({ path, message }) => ({
+    path: path.replace(/^body\.?/, ''),
+    message,
+  }));
+}

@@ -1,0 +1,22 @@
+import { answerResume } from '../answer-requests.ts';
+import { anyAgentParams } from '../wire-agent-routes.ts';
+import { runtypeOperation } from '../operation.ts';
+import { executionReplySchema, frameSchema, resumeBodySchema } from '../wire-dispatch.ts';
+
+export const resumeAgent = runtypeOperation({
+  operationId: 'resumeAgent',
+  method: 'POST',
+  path: '/v1/agents/{id}/resume',
+  tag: 'Agents',
+  role: 'operator',
+  summary: 'With any agent in the path: give outputs of tools, or messages, and go on',
+  description:
+    'Outputs are taken by call id, `webmcp:<name>` or tool name; what is left is asked for again. Without outputs a pause of the operator ends too.',
+  params: anyAgentParams,
+  body: resumeBodySchema,
+  example: { executionId: 'exec_…', toolOutputs: { call_1_1_1: { total: 3 } } },
+  reply: executionReplySchema,
+  stream: frameSchema,
+  errors: ['not_found'],
+  handle: (request) => answerResume(request, request.body),
+});
