@@ -21,6 +21,8 @@ const PAGE = `<!doctype html>
     <link rel="icon" href="data:," />
     <link rel="stylesheet" href="/widget.css" />
     <script src="/index.global.js"></script>
+    <!-- A page that has tools brings the polyfill itself; the widget's own comes only when it first looks for tools. -->
+    <script type="module" src="/webmcp-polyfill.js"></script>
   </head>
   <body>
     <div id="chat" style="height: 640px"></div>

@@ -185,7 +185,7 @@ interface PageStart {
 }
 
 /** Runs in the page: only what is handed in is there. */
-async function startInPage(start: PageStart): Promise<void> {
+function startInPage(start: PageStart): void {
   const window = globalThis as unknown as InPage;
   window.fermataCalled = [];
   const { reconnect } = start;
@@ -214,13 +214,10 @@ async function startInPage(start: PageStart): Promise<void> {
     },
   });
   if (start.pageTools.length === 0) return;
-  const end = Date.now() + 10_000;
-  while (window.document.modelContext === undefined) {
-    if (Date.now() > end) throw new Error('the page has no model context');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  const { modelContext } = window.document;
+  if (modelContext === undefined) throw new Error('the page has no model context');
   for (const { name, answer, schema } of start.pageTools) {
-    window.document.modelContext.registerTool({
+    modelContext.registerTool({
       name,
       description: `The page’s ${name}`,
       inputSchema: schema ?? { type: 'object', properties: {} },
