@@ -8,6 +8,8 @@ import { root, seconds } from './prepare.mjs';
 const PROGRAMS = [
   ['packages/server/src/main.ts', 'packages/server/dist/main.js'],
   ['packages/server/src/demo.ts', 'packages/server/dist/demo.js'],
+  // Started by the server as a thread, under the same name in the sources and beside the bundle.
+  ['packages/server/src/agent/flow/sandbox-worker.mjs', 'packages/server/dist/sandbox-worker.mjs'],
   ['packages/cli/src/main.ts', 'packages/cli/dist/main.js'],
 ];
 

@@ -37,6 +37,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** The only folders that may import a package; packages that are not named are free. */
 const OWNERS: readonly { name: RegExp; owners: readonly string[] }[] = [
   { name: /^(ai|@ai-sdk\/.*|@modelcontextprotocol\/.*)$/, owners: ['server/agent'] },
+  { name: /^(liquidjs|quickjs-emscripten)$/, owners: ['server/agent'] },
   { name: /^graphile-worker$/, owners: ['server/jobs'] },
   { name: /^postgres$/, owners: ['server/store', 'server/postgres'] },
   { name: /^pg$/, owners: ['server/store', 'server/jobs'] },

@@ -35,10 +35,14 @@ const delayMs = z
 
 export const flowFallbackSchema = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('retry'), delayMs }),
-    z.strictObject({ type: z.literal('model'), model: z.string().min(1).max(200), delayMs }),
+    z.strictObject({ type: z.literal('retry').describe('It again'), delayMs }),
     z.strictObject({
-      type: z.literal('output'),
+      type: z.literal('model').describe('It with another model'),
+      model: z.string().min(1).max(200).describe('provider/name, an alias, or script/…'),
+      delayMs,
+    }),
+    z.strictObject({
+      type: z.literal('output').describe('A given output'),
       output: templated('Output in place of the step’s'),
       delayMs,
     }),
@@ -80,7 +84,7 @@ const requestSchema = httpToolSchema.describe('The request; its strings are temp
 /** Turns of a model, until it asks for no call any more. */
 const agentStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('agent'),
+  type: z.literal('agent').describe('Turns of a model, until it asks for no call any more'),
   agent: z
     .union([z.string().min(1).max(200), agentFieldsSchema])
     .optional()
@@ -92,7 +96,7 @@ const agentStepSchema = z.strictObject({
 
 const toolStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('tool'),
+  type: z.literal('tool').describe('One call of a tool'),
   tool: toolSchema,
   mcpServers: z.array(mcpServerSchema).max(1).optional().describe('The server of an mcp tool'),
   args: templated('Arguments').optional(),
@@ -100,7 +104,7 @@ const toolStepSchema = z.strictObject({
 
 const httpStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('http'),
+  type: z.literal('http').describe('A request'),
   request: requestSchema,
   response: z.enum(['json', 'text']).optional().describe('What the output is. Default: by content type'),
   pick: z
@@ -113,7 +117,7 @@ const httpStepSchema = z.strictObject({
 
 const transformStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('transform'),
+  type: z.literal('transform').describe('A script'),
   script: z
     .string()
     .min(1)
@@ -123,7 +127,7 @@ const transformStepSchema = z.strictObject({
 
 const setStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('set'),
+  type: z.literal('set').describe('A variable'),
   variable: variableNameSchema,
   value: templated('Value'),
 });
@@ -131,7 +135,7 @@ const setStepSchema = z.strictObject({
 const waitStepSchema = z
   .strictObject({
     ...stepFields,
-    type: z.literal('wait'),
+    type: z.literal('wait').describe('A pause by the clock or until a request succeeds'),
     delayMs: z
       .union([z.number().int().min(0).max(31_536_000_000), template('Milliseconds')])
       .optional()
@@ -155,19 +159,19 @@ const waitStepSchema = z
 
 const sendStepSchema = z.strictObject({
   ...stepFields,
-  type: z.literal('send'),
+  type: z.literal('send').describe('Text for the reader'),
   text: template('Text that the run says to its reader'),
 });
 
-type PlainStep = z.infer<
+type PlainStepSchema =
   | typeof agentStepSchema
   | typeof toolStepSchema
   | typeof httpStepSchema
   | typeof transformStepSchema
   | typeof setStepSchema
   | typeof waitStepSchema
-  | typeof sendStepSchema
->;
+  | typeof sendStepSchema;
+type PlainStep = z.infer<PlainStepSchema>;
 
 /** Steps of one branch are carried out, or none when it is not given. */
 export interface ConditionStep {
@@ -186,9 +190,14 @@ export interface ConditionStep {
 
 export type FlowStep = PlainStep | ConditionStep;
 
-export const flowStepSchema: z.ZodType<FlowStep> = z.lazy(() =>
+/** A step as it is given, before defaults are filled in. */
+export type FlowStepInput =
+  | z.input<PlainStepSchema>
+  | (Omit<ConditionStep, 'then' | 'else'> & { then: FlowStepInput[]; else?: FlowStepInput[] | undefined });
+
+export const flowStepSchema: z.ZodType<FlowStep, FlowStepInput> = z.lazy(() =>
   z
-    .union([
+    .discriminatedUnion('type', [
       agentStepSchema,
       toolStepSchema,
       httpStepSchema,
@@ -198,7 +207,7 @@ export const flowStepSchema: z.ZodType<FlowStep> = z.lazy(() =>
       sendStepSchema,
       z.strictObject({
         ...stepFields,
-        type: z.literal('condition'),
+        type: z.literal('condition').describe('One of two lists of steps'),
         condition: expression('Which branch is taken'),
         then: z.array(flowStepSchema).max(MAX_FLOW_STEPS).describe('Steps when it is truthy'),
         else: z.array(flowStepSchema).max(MAX_FLOW_STEPS).optional().describe('Steps when it is not'),

@@ -7,6 +7,7 @@ import {
   type KeysApi,
   type PrincipalsApi,
 } from './directory.ts';
+import { flowsApi, type FlowsApi } from './flows.ts';
 import { inboxApi, type InboxApi } from './inbox.ts';
 import { jobsApi, type JobsApi } from './jobs.ts';
 import { organizationApi, type OrganizationApi } from './organization.ts';
@@ -24,6 +25,7 @@ export interface Client {
   readonly inbox: InboxApi;
   readonly jobs: JobsApi;
   readonly agents: AgentsApi;
+  readonly flows: FlowsApi;
   readonly keys: KeysApi;
   readonly principals: PrincipalsApi;
   readonly organization: OrganizationApi;
@@ -48,6 +50,7 @@ export function createClient(options: ClientOptions): Client {
     inbox: inboxApi(transport),
     jobs: jobsApi(transport),
     agents: agentsApi(transport),
+    flows: flowsApi(transport),
     keys: keysApi(transport),
     principals: principalsApi(transport),
     organization: organizationApi(transport),

@@ -24,6 +24,7 @@ export type {
   UpdateRun,
 } from './runs.ts';
 export type { StartedStream, StartRun, StartStreamOptions } from './start-stream.ts';
+export type { CreateFlow, FlowsApi, UpdateFlow } from './flows.ts';
 export type { InboxApi } from './inbox.ts';
 export type { CreateJob, JobsApi } from './jobs.ts';
 export type { OrganizationApi, UpdateOrganization } from './organization.ts';
@@ -61,6 +62,7 @@ export type {
   RunEvent,
   RunStatus,
   SavedAgentReply,
+  SavedFlowReply,
   TranscriptMessage,
   Until,
   UsageReport,

@@ -7,7 +7,6 @@ import { toolsOfAgent } from './agent/models/ready-made-scripts.ts';
 import { createToolbox } from './agent/tools/toolbox.ts';
 import { unaskedTools, type UnaskedTools } from './agent/tools/unasked-tools.ts';
 import type { Config } from './config/config.ts';
-import { loadDefaultAgents } from './config/default-agent.ts';
 import { ListenError } from './config/listen-error.ts';
 import { loadPrices } from './config/prices.ts';
 import { providerSettings } from './config/provider-settings.ts';
@@ -47,7 +46,6 @@ import type { Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createGuardedFetch } from './outgoing/guarded-fetch.ts';
 import { createSecretBox, openRunSecrets } from './secrets/secret-box.ts';
-import { createAgents } from './store/agents.ts';
 import { createBlobs, createBlobStore } from './store/blobs.ts';
 import { Committer } from './store/committer.ts';
 import { DailyBudgets } from './store/daily-budgets.ts';
@@ -73,6 +71,7 @@ import { createSessions } from './store/sessions.ts';
 import { createSnapshotStore } from './store/snapshots.ts';
 import { createSweepReads } from './store/sweep-reads.ts';
 import { createWaitReads } from './store/waits.ts';
+import { wireDefinitions } from './wiring/definitions.ts';
 import { wireStoredFacades } from './wiring/stored-facades.ts';
 import { announceOn, wireWebhooks } from './wiring/webhooks.ts';
 
@@ -260,16 +259,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const faces = createFaces(config.faces);
   const webhookParts = { config, faces, pool, queue, runs, events, box, logger };
   const webhooks = wireWebhooks({ ...webhookParts, fetch: guardedFetch });
-  const agents = createAgents(pool, {
-    builtIn: { id: null, version: null, name: 'agent', model: config.models.default },
-    of: await loadDefaultAgents(config),
-  });
+  const { agents, flows } = await wireDefinitions(pool, config);
   const missions = createMissions(pool);
   const runsFacade = createRunsFacade({
     committer,
     reads: runs,
     events,
     agents,
+    flows,
     sessions: createSessionBegin(createSessions(pool), reads),
     missions,
     newRunId: () => v7(),
@@ -303,6 +300,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     events: createEventsFacade({ runs, events, selections: createEventSelections(pool), tail, hints }),
     blobs: createBlobs(blobs),
     agents,
+    flows,
     identity,
     receipts: await createReceipts(pool, events, options.receiptKey),
     webhooks: webhooks.facade,

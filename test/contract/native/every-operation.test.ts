@@ -22,9 +22,11 @@ const UNKNOWN: SampleIds = {
   waitId: 'wait_00000000000070008000000000000000',
   callId: 'call_0_1_1',
   agentId: 'agent_0',
+  flowId: 'flow_0',
   missionId: '01890000-0000-7000-8000-000000000000',
   principalId: '01890000-0000-7000-8000-000000000000',
   keyId: 'key_0',
+  clientTokenId: 'ctok_0',
   sessionId: '01890000-0000-7000-8000-000000000000',
   scheduleId: 'sched_01890000000070008000000000000000',
   digest: `sha256-${'0'.repeat(64)}`,
@@ -114,9 +116,9 @@ describe('every operation', () => {
     }
     const principal = { name: 'k', role: 'viewer', principalId: ids.principalId };
     expect((await stranger.request('POST', '/v1/keys', { body: principal })).status).toBe(404);
-    expect(
-      (await stranger.request('POST', '/v1/runs', { body: { agent: ids.agentId, input: 'x' } })).status,
-    ).toBe(404);
+    for (const body of [{ agent: ids.agentId, input: 'x' }, { flow: ids.flowId }]) {
+      expect((await stranger.request('POST', '/v1/runs', { body })).status).toBe(404);
+    }
     expect((await world().api.run(ids.runId)).status).toBe('waiting');
   });
 

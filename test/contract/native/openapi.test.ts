@@ -41,7 +41,7 @@ const openApiSchema = z.strictObject({
   tags: z.array(z.strictObject({ name: z.string(), description: described })),
   security: z.array(z.record(z.string(), z.array(z.string()))),
   paths: z.record(
-    z.string().regex(/^\/[a-z{}A-Z/]+$/),
+    z.string().regex(/^\/[a-z{}A-Z/-]+$/),
     z.partialRecord(
       z.enum(['get', 'post', 'patch', 'delete']),
       z.looseObject({

@@ -12,6 +12,11 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
   ...from('native API: startRun', {
     'start.minimal': '{"input": "hello"} is a full request; 201 with the run and its Location',
     'start.inline-agent': 'an agent may be given inline, with model, instructions, tools and limits',
+    'start.flow':
+      'a flow may be given inline or named by its id; the run keeps it with its version and the agents of its steps',
+    'start.flow-model': 'model and script of the request count for every agent step of a flow',
+    'start.flow-refused':
+      'a flow that is not there, has a step that cannot work, or stands beside agent, tools or mode external is refused',
     'start.saved-agent': 'an agent may be named by its id; the run keeps the version it started with',
     'start.key': 'a second start with the same key answers 200 with the run that has it',
     'start.stream':
@@ -54,6 +59,11 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
     'schedules.crud': 'schedules are created, listed, changed, paused, resumed and deleted',
     'schedules.refusals': 'what cannot be a schedule is refused with the place of the fault',
     'schedules.fire': 'a schedule that is due starts one run, named by schedule and time',
+  }),
+  ...from('native API: client tokens', {
+    'client-tokens.crud': 'client tokens are created, listed, read, changed and revoked, by admins alone',
+    'client-tokens.secret': 'a client token is shown once, and only its SHA-256 is kept',
+    'client-tokens.refusals': 'what is no origin, or names no agent, is 422 with its path',
   }),
   ...from('native API: waits', {
     'wait.get': 'getWait shows the exact arguments, their digest and the schema of the answer',
@@ -169,6 +179,9 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
   ...from('native API: agents, principals, keys, me', {
     'me.get': 'getMe shows principal, key, organization and server',
     'agents.crud': 'agents are created, read, listed, changed into a new version, and deleted',
+    'flows.crud': 'flows are created, read, listed, changed into a new version, and deleted',
+    'flows.checked':
+      'steps that cannot work are 422 with their path: ids used twice, too many, too deep, texts that do not parse',
     'principals.crud': 'principals are created, read, listed and changed; a disabled one’s keys stop working',
     'keys.crud': 'a key’s secret is shown once; a revoked or expired one stops working',
     'keys.last-admin': 'the last admin cannot be locked out',

@@ -12,8 +12,10 @@ export type SampleIds = Readonly<
     | 'missionId'
     | 'jobId'
     | 'agentId'
+    | 'flowId'
     | 'principalId'
     | 'keyId'
+    | 'clientTokenId'
     | 'sessionId'
     | 'scheduleId'
     | 'digest',
@@ -23,6 +25,8 @@ export type SampleIds = Readonly<
 
 // Far enough away for every test.
 const SCHEDULE = { name: 'sample', cron: '0 0 29 2 *', run: { input: 'x' } };
+const CLIENT_TOKEN = { name: 'a page', origins: ['https://example.org'] };
+const FLOW = { name: 'sample', steps: [{ id: 'say', name: 'Say', type: 'send', text: 'hello' }] };
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 
 /** A run that waits for an approval, and whose log holds an image. */
@@ -43,6 +47,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     name: 'sample',
     model: 'script/echo',
   });
+  const flow = await api.call<{ id: string }>('POST', '/v1/flows', FLOW);
   const mission = await api.call<{ id: string }>('POST', '/v1/missions', { name: 'sample' });
   const principal = await api.call<{ id: string }>('POST', '/v1/principals', {
     type: 'service',
@@ -54,6 +59,7 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     role: 'viewer',
     principalId: principal.id,
   });
+  const clientToken = await api.call<{ id: string }>('POST', '/v1/client-tokens', CLIENT_TOKEN);
   const job = await api.call<{ id: string }>('POST', '/v1/jobs', { action: 'retry', ids: [runId] });
   const session = await api.call<{ id: string }>('POST', '/v1/sessions', { title: 'sample' });
   const schedule = await api.call<{ id: string }>('POST', '/v1/schedules', SCHEDULE);
@@ -63,9 +69,11 @@ export async function sampleIds(world: World): Promise<SampleIds> {
     waitId: wait.id,
     callId: wait.callId ?? '',
     agentId: agent.id,
+    flowId: flow.id,
     missionId: mission.id,
     principalId: principal.id,
     keyId: key.id,
+    clientTokenId: clientToken.id,
     sessionId: session.id,
     scheduleId: schedule.id,
     digest,
@@ -93,11 +101,15 @@ export const SAMPLE_BODIES: Readonly<Record<string, Body>> = {
   assignWait: { assignee: 'team' },
   createAgent: { name: 'an agent' },
   updateAgent: { name: 'another name' },
+  createFlow: FLOW,
+  updateFlow: { name: 'another name' },
   createMission: { name: 'a mission' },
   updateMission: { description: 'about it' },
   createPrincipal: { type: 'person', name: 'Ada', role: 'viewer' },
   updatePrincipal: { name: 'Grace' },
   createKey: { name: 'a key', role: 'viewer' },
+  createClientToken: CLIENT_TOKEN,
+  updateClientToken: { active: false },
   createSession: { title: 'a session' },
   updateSession: { title: 'another title' },
   createSchedule: SCHEDULE,

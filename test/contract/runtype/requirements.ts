@@ -1,3 +1,5 @@
+import { CLIENT_REQUIREMENTS } from './requirements-client.ts';
+
 /** What the Runtype face promises, by section of Runtype's wire. */
 export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'http.errors': 'errors are {error, details?}, an unknown path is 404, another method 405',
@@ -25,4 +27,20 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'approve.json': 'continue takes decisions, and answers in JSON when asked',
   'approve.hold': 'a decision is recorded under a hold, and releases none',
   'approve.bad-input': 'an unknown decision, an empty id and an approval of another are refused',
+  'dispatch.default':
+    'a body of messages alone is answered by the default agent, and unknown members are ignored',
+  'dispatch.messages': 'messages of every shape reach the run, files stored',
+  'dispatch.agent':
+    'an inline agent with its tools, limits, approvals and fallbacks reaches the run, its secrets nowhere',
+  'dispatch.client-tools': 'tools of the page win over saved ones, under names that models take',
+  'dispatch.mcp-secrets': 'credentials of MCP servers are secrets of the run',
+  'dispatch.execute': 'a saved agent is run by its path',
+  'dispatch.not-supported':
+    'what nothing here could carry out is refused before anything has run, with what is supported',
+  'dispatch.bad-input': 'bad requests are refused with error and details',
+  'dispatch.idempotency': 'a repeated key streams the same run again, and another body is refused',
+  'dispatch.mounts': 'the proxy’s paths work too',
+  'events.replay': 'every frame is a place to go on from, at any time',
+  'events.live': 'a stream that broke off goes on live',
+  ...CLIENT_REQUIREMENTS,
 };

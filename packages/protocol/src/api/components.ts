@@ -16,6 +16,7 @@ import { partSchema } from '../content.ts';
 import { checkpointSchema, eventTypeSchema, runErrorSchema } from '../event.ts';
 import { holdSchema } from '../hold.ts';
 import { planStepSchema } from '../plan-step.ts';
+import { flowErrorHandlingSchema, flowFallbackSchema, flowFieldsSchema, flowStepSchema } from '../flow.ts';
 import { limitsSchema } from '../limits.ts';
 import { agentFallbackSchema, modelSettingsSchema } from '../model-settings.ts';
 import { usageSchema } from '../run.ts';
@@ -36,6 +37,10 @@ export const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Checkpoint: checkpointSchema,
   DeadlineStep: deadlineStepSchema,
   EventType: eventTypeSchema,
+  FlowErrorHandling: flowErrorHandlingSchema,
+  FlowFallback: flowFallbackSchema,
+  FlowFields: flowFieldsSchema,
+  FlowStep: flowStepSchema,
   Hold: holdSchema,
   HttpTool: httpToolSchema,
   Limits: limitsSchema,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { agentFieldsSchema } from '../agent.ts';
+import { flowFieldsSchema } from '../flow.ts';
 import { jsonObjectSchema, looseJsonSchema } from '../json.ts';
 import { limitsSchema, onLimitSchema, onProviderFailureSchema } from '../limits.ts';
 import { runSchema } from '../run.ts';
@@ -18,7 +19,7 @@ export const startRunBodySchema = z
       .optional()
       .describe('Id of a saved agent, or an agent inline; absent: the default agent'),
     flow: z
-      .union([z.string().min(1).max(200), jsonObjectSchema])
+      .union([z.string().min(1).max(200), flowFieldsSchema])
       .optional()
       .describe('Instead of an agent: id of a saved flow, or a flow inline'),
     model: z.string().min(1).max(200).optional().describe('Model, in place of the agent’s'),
@@ -50,6 +51,14 @@ export const startRunBodySchema = z
   .refine((body) => body.agent === undefined || body.flow === undefined, {
     error: 'give either agent or flow',
     path: ['flow'],
+  })
+  .refine((body) => body.flow === undefined || body.tools === undefined, {
+    error: 'the steps of a flow name their tools',
+    path: ['tools'],
+  })
+  .refine((body) => body.flow === undefined || body.mode !== 'external', {
+    error: 'an external run has no flow',
+    path: ['mode'],
   })
   .describe('The run to start');
 export type StartRunBody = z.infer<typeof startRunBodySchema>;

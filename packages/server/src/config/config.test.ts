@@ -100,6 +100,19 @@ describe('loadConfig', () => {
     });
   });
 
+  it('gives a face the general default flow unless it has its own, or an agent of its own', () => {
+    const { flows } = loadConfig({
+      FERMATA_DEFAULT_FLOW: 'greeting',
+      FERMATA_SHANNON_DEFAULT_AGENT: 'researcher',
+      FERMATA_RUNTYPE_DEFAULT_AGENT: 'helper',
+      FERMATA_RUNTYPE_DEFAULT_FLOW: 'support',
+    }).config;
+    expect(flows).toEqual({
+      default: 'greeting',
+      byFace: { telnyx: 'greeting', codegen: 'greeting', runtype: 'support', shannon: null },
+    });
+  });
+
   it('never shows a secret, however the configuration is printed', () => {
     const { config } = loadConfig({
       DATABASE_URL: 'postgres://me:hush-hush@db/x',

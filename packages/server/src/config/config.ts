@@ -63,6 +63,8 @@ export interface Config {
   };
   /** Agent id or file of requests that name none; null: the built-in agent. */
   agents: { default: string | null; byFace: Record<Face, string | null> };
+  /** Flow id or file of requests that name neither agent nor flow; null: the default agent. */
+  flows: { default: string | null; byFace: Record<Face, string | null> };
   running: {
     concurrency: number;
     organizationConcurrency: number | null;
@@ -155,6 +157,7 @@ function findUnknown(present: Record<string, string>): string[] {
 
 function groupVariables(env: z.output<typeof variables>): Config {
   const agent = env.FERMATA_DEFAULT_AGENT ?? null;
+  const flow = env.FERMATA_DEFAULT_FLOW ?? null;
   return {
     server: {
       host: env.HOST,
@@ -213,6 +216,17 @@ function groupVariables(env: z.output<typeof variables>): Config {
         codegen: env.FERMATA_CODEGEN_DEFAULT_AGENT ?? agent,
         runtype: env.FERMATA_RUNTYPE_DEFAULT_AGENT ?? agent,
         shannon: env.FERMATA_SHANNON_DEFAULT_AGENT ?? agent,
+      },
+    },
+    flows: {
+      default: flow,
+      // A face that has an agent of its own keeps it, unless it has a flow of its own.
+      byFace: {
+        telnyx: env.FERMATA_TELNYX_DEFAULT_AGENT === undefined ? flow : null,
+        codegen: env.FERMATA_CODEGEN_DEFAULT_AGENT === undefined ? flow : null,
+        runtype:
+          env.FERMATA_RUNTYPE_DEFAULT_FLOW ?? (env.FERMATA_RUNTYPE_DEFAULT_AGENT === undefined ? flow : null),
+        shannon: env.FERMATA_SHANNON_DEFAULT_AGENT === undefined ? flow : null,
       },
     },
     running: {

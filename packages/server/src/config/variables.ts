@@ -256,6 +256,18 @@ export const variables = z.object({
   FERMATA_CODEGEN_DEFAULT_AGENT: faceAgent('codegen'),
   FERMATA_RUNTYPE_DEFAULT_AGENT: faceAgent('runtype'),
   FERMATA_SHANNON_DEFAULT_AGENT: faceAgent('shannon'),
+  FERMATA_DEFAULT_FLOW: variable(
+    'Agents and faces',
+    'Flow (its id, or a JSON file) of requests that name neither agent nor flow, on every face that has no default agent of its own. It goes before `FERMATA_DEFAULT_AGENT`.',
+    name.optional(),
+    'none: the default agent',
+  ),
+  FERMATA_RUNTYPE_DEFAULT_FLOW: variable(
+    'Agents and faces',
+    'The same for requests on the runtype face. It goes before `FERMATA_RUNTYPE_DEFAULT_AGENT`.',
+    name.optional(),
+    '`FERMATA_DEFAULT_FLOW`',
+  ),
   FERMATA_TELNYX_VALIDATION_STATUS: variable(
     'Agents and faces',
     'Status with which the telnyx face answers requests that are not valid: `422` as its vendor documents, or `400` as its gateway answers.',

@@ -94,6 +94,7 @@ function start(over: Partial<SweepOptions> = {}, concurrency = 10): void {
       deadExecutors: async () => deleted.push('executors'),
       endedJobItems: async () => deleted.push('jobItems'),
       endedRateLimits: async () => deleted.push('rate_limits'),
+      expiredClientSessions: async () => deleted.push('client_sessions'),
       oldDeliveries: async () => deleted.push('deliveries'),
     },
     perOrganization: null,
@@ -227,6 +228,14 @@ describe('Sweep', () => {
     await pass(59_000);
     expect(deleted).toEqual([]);
     await pass(1000);
-    expect(deleted).toEqual(['replies', 'blobs', 'executors', 'jobItems', 'rate_limits', 'deliveries']);
+    expect(deleted).toEqual([
+      'replies',
+      'blobs',
+      'executors',
+      'jobItems',
+      'rate_limits',
+      'client_sessions',
+      'deliveries',
+    ]);
   });
 });

@@ -202,6 +202,7 @@ export class Sweep implements AsyncDisposable {
       executors: () => retention.deadExecutors(LIMIT),
       jobItems: () => retention.endedJobItems(LIMIT),
       rate_limits: () => retention.endedRateLimits(LIMIT),
+      client_sessions: () => retention.expiredClientSessions(LIMIT),
       deliveries: () => retention.oldDeliveries(LIMIT),
     };
     for (const [kind, run] of Object.entries(kinds)) {

@@ -15,7 +15,7 @@ import { LIMITS, usedOf } from './deciders/limits.ts';
 import { EngineError } from './errors.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 import type { RunDefinition, RunReads } from './ports.ts';
-import { pinned } from './start-run.ts';
+import { pinned } from './pinned-agent.ts';
 import type { RunState } from './state.ts';
 import { MAX_DEPTH } from './tree.ts';
 

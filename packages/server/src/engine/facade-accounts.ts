@@ -49,7 +49,7 @@ export interface AgentsFacade {
   /** Runs that use it keep their version. */
   delete(caller: Caller, agentId: string, options?: CommandOptions): Promise<void>;
   /** The agent of requests that name none, for the caller's face. */
-  defaultAgent(caller: Caller): Promise<RunAgent>;
+  defaultAgent(caller: Pick<Caller, 'organizationId' | 'via'>): Promise<RunAgent>;
 }
 
 export interface Organization {

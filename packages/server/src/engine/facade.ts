@@ -30,7 +30,9 @@ import type {
   ReceiptsFacade,
   RecordsFacade,
 } from './facade-accounts.ts';
+import type { ClientsFacade } from './facade-clients.ts';
 import type { InboxFacade, UsageFacade } from './facade-inbox.ts';
+import type { FlowsFacade } from './facade-flows.ts';
 import type { JobsFacade } from './facade-jobs.ts';
 import type { MissionsFacade } from './facade-missions.ts';
 import type { WebhooksFacade } from './facade-webhooks.ts';
@@ -47,6 +49,7 @@ export interface Engine {
   readonly events: EventsFacade;
   readonly blobs: BlobsFacade;
   readonly agents: AgentsFacade;
+  readonly flows: FlowsFacade;
   readonly identity: IdentityFacade;
   readonly records: RecordsFacade;
   readonly receipts: ReceiptsFacade;
@@ -58,6 +61,7 @@ export interface Engine {
   readonly webhooks: WebhooksFacade;
   readonly sessions: SessionsFacade;
   readonly schedules: SchedulesFacade;
+  readonly clients: ClientsFacade;
 }
 
 export interface Changed {
@@ -113,6 +117,8 @@ export type RunCommand =
   | ({ type: 'message' } & SendMessage);
 
 export interface RunQuery extends PageQuery {
+  /** Only these runs, by UUID. */
+  ids?: string[] | undefined;
   status?: RunStatus[] | undefined;
   kind?: string[] | undefined;
   /** All but these. */
@@ -133,6 +139,8 @@ export interface RunQuery extends PageQuery {
   errorCode?: string[] | undefined;
   /** Runs with none of these. */
   notErrorCode?: string[] | undefined;
+  /** Runs without an error, or with one of these. */
+  errorCodeOrNone?: string[] | undefined;
   createdBy?: string[] | undefined;
   key?: string | undefined;
   metadata?: Record<string, string> | undefined;

@@ -298,6 +298,8 @@ export interface Retention {
   endedJobItems(limit: number): Promise<number>;
   /** Counts of windows that are over. */
   endedRateLimits(limit: number): Promise<number>;
+  /** Sessions of pages' visitors, expired for more than 7 days: until then another may take up their conversation. */
+  expiredClientSessions(limit: number): Promise<number>;
   /** Attempts to deliver webhooks, older than 30 days. */
   oldDeliveries(limit: number): Promise<number>;
 }

@@ -1,5 +1,6 @@
 import type {
   AgentFields,
+  FlowFields,
   Json,
   JsonObject,
   Limits,
@@ -9,11 +10,12 @@ import type {
 } from '@fermata/protocol';
 import type { NewWebhook } from './facade-webhooks.ts';
 
-/** What a run is started with. */
+/** What a run is started with: an agent or a flow, saved or inline, or what the caller's face has for none. */
 export interface StartRun {
   agentId?: string | undefined;
   agent?: AgentFields | undefined;
-  flow?: JsonObject | undefined;
+  flowId?: string | undefined;
+  flow?: FlowFields | undefined;
   model?: string | undefined;
   script?: AgentFields['script'] | undefined;
   /** In place of the agent's. */

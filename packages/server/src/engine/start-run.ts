@@ -1,4 +1,4 @@
-import type { AgentFields, EventData, Mission, RunAgent } from '@fermata/protocol';
+import type { EventData, JsonObject, Mission, RunAgent } from '@fermata/protocol';
 import { v5 } from 'uuid';
 import { mergeLimits } from './apply.ts';
 import type { NewRun } from './new-run.ts';
@@ -7,11 +7,15 @@ import type { Caller } from './caller.ts';
 import type { StartRun } from './facade.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 import type { MissionsFacade } from './facade-missions.ts';
+import type { FlowsFacade } from './facade-flows.ts';
 import type { NewWebhook, SealedWebhook } from './facade-webhooks.ts';
+import { pinned } from './pinned-agent.ts';
+import { limitsOf, modelsOf, namedFlow, resolveFlow, type ResolvedFlow } from './start-flow.ts';
 
 /** What starting a run needs from around the engine. */
 export interface StartRunPorts {
   agents: Pick<AgentsFacade, 'get' | 'defaultAgent'>;
+  flows: Pick<FlowsFacade, 'get' | 'faults' | 'defaultFlow'>;
   missions: Pick<MissionsFacade, 'get' | 'unassignedId'>;
   sessions: SessionBegin;
   newRunId(): string;
@@ -30,14 +34,14 @@ export interface SessionBegin {
   ): Promise<EventData<'message.received'>[]>;
 }
 
-/** A new run from a request: the agent resolved and pinned, limits merged, secrets sealed. */
+/** A new run from a request: the agent or flow resolved and pinned, limits merged, secrets sealed. */
 export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartRun): Promise<NewRun> {
   const mission = await missionOf(ports, caller, asked);
   const request = mission === null ? asked : { ...asked, mode: asked.mode ?? mission.mode };
-  const agent = await resolveAgent(ports, caller, request, mission);
+  const { agent, flow, ...own } = await resolveDefinition(ports, caller, request, mission);
   const runId = ports.newRunId();
-  const limits = mergeLimits(agent?.limits ?? {}, request.limits ?? {});
-  if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrice(ports, agent);
+  const limits = mergeLimits(own.limits, request.limits ?? {});
+  if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrices(ports, own.models);
   const { secrets } = request;
   const sessionId = request.sessionId ?? sessionOf(caller, request.sessionKey);
   const history =
@@ -55,10 +59,11 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
       by: caller.actor,
       key: request.key ?? null,
       mode: request.mode ?? 'managed',
-      kind: request.kind ?? (request.flow === undefined ? 'agent' : 'flow'),
+      kind: request.kind ?? (flow === null ? 'agent' : 'flow'),
       origin: caller.via,
       agent,
-      flow: request.flow ?? null,
+      // A pinned flow is JSON, which its interface does not say.
+      flow: flow as unknown as JsonObject | null,
       title: request.title ?? null,
       sessionId,
       missionId: mission?.id ?? null,
@@ -66,8 +71,8 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
       forkedFrom: null,
       input: request.input ?? null,
       limits,
-      onLimit: request.onLimit ?? agent?.onLimit ?? 'fail',
-      onProviderFailure: request.onProviderFailure ?? agent?.onProviderFailure ?? 'fail',
+      onLimit: request.onLimit ?? own.onLimit ?? 'fail',
+      onProviderFailure: request.onProviderFailure ?? own.onProviderFailure ?? 'fail',
       metadata: request.metadata ?? {},
       face: request.face ?? null,
       startAt: request.startAt === undefined ? null : new Date(request.startAt).toISOString(),
@@ -77,10 +82,8 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
 }
 
 /** A limit of cost that can never be reached is none: every model that a turn may come to needs a price. */
-function requirePrice(ports: StartRunPorts, agent: RunAgent | null): void {
-  if (agent === null) return;
-  const fallbacks = (agent.fallbacks ?? []).flatMap((one) => (one.type === 'model' ? [one.model] : []));
-  const unpriced = [agent.model, ...fallbacks].find((model) => !ports.hasPrice(model));
+function requirePrices(ports: StartRunPorts, models: readonly string[]): void {
+  const unpriced = models.find((model) => !ports.hasPrice(model));
   if (unpriced === undefined) return;
   throw new EngineError(
     'not_configured',
@@ -117,15 +120,52 @@ export function sessionOf({ organizationId }: Caller, key: string | undefined): 
 
 const SESSION_NAMESPACE = 'f3a1c1f0-5e55-4107-8f6e-6665726d6174';
 
+/** What a run carries out, and what that says of the run. */
+type Definition = { agent: RunAgent | null; flow: ResolvedFlow['flow'] | null; models: string[] } & Pick<
+  RunAgent,
+  'onLimit' | 'onProviderFailure'
+> & { limits: NonNullable<RunAgent['limits']> };
+
+async function resolveDefinition(
+  ports: StartRunPorts,
+  caller: Caller,
+  request: StartRun,
+  mission: Mission | null,
+): Promise<Definition> {
+  const named = namedFlow(ports, caller, request);
+  if (named === null) {
+    const agent = await resolveAgent(ports, caller, request, mission);
+    const models = agent === null ? [] : modelsOfAgent(agent);
+    return { agent, flow: null, models, ...policiesOf(agent === null ? [] : [agent]) };
+  }
+  const resolved = await resolveFlow(ports, caller, named, request);
+  return { agent: null, flow: resolved.flow, models: modelsOf(resolved), ...policiesOf(resolved.agents) };
+}
+
+function modelsOfAgent({ model, fallbacks = [] }: RunAgent): string[] {
+  return [model, ...fallbacks.flatMap((one) => (one.type === 'model' ? [one.model] : []))];
+}
+
+/** What agents say of the run that they are in; of several the more patient one counts. */
+function policiesOf(
+  agents: readonly RunAgent[],
+): Pick<Definition, 'limits' | 'onLimit' | 'onProviderFailure'> {
+  const [first] = agents;
+  return {
+    limits: agents.length === 1 ? (first?.limits ?? {}) : limitsOf(agents),
+    onLimit: agents.find(({ onLimit }) => onLimit === 'pause')?.onLimit ?? first?.onLimit,
+    onProviderFailure:
+      agents.find(({ onProviderFailure }) => onProviderFailure === 'hold')?.onProviderFailure ??
+      first?.onProviderFailure,
+  };
+}
+
 async function resolveAgent(
   ports: StartRunPorts,
   caller: Caller,
   request: StartRun,
   mission: Mission | null,
 ): Promise<RunAgent | null> {
-  if (request.flow !== undefined) {
-    throw new EngineError('not_supported', 'flows are not supported yet');
-  }
   const isNamed = request.agentId !== undefined || request.agent !== undefined;
   if (request.mode === 'external' && !isNamed && request.model === undefined) return null;
   const base = await baseAgent(ports, caller, request);
@@ -155,49 +195,4 @@ async function baseAgent(ports: StartRunPorts, caller: Caller, request: StartRun
   }
   if (request.agent !== undefined) return pinned(request.agent, fallback, null, null);
   return fallback;
-}
-
-/** An agent as a run carries it: what it does not say is the fallback's model. */
-export function pinned(
-  fields: AgentFields,
-  fallback: Pick<RunAgent, 'model'>,
-  id: string | null,
-  version: number | null,
-): RunAgent {
-  const {
-    name,
-    model,
-    script,
-    instructions,
-    tools,
-    mcpServers,
-    limits,
-    onLimit,
-    onProviderFailure,
-    settings,
-    toolChoice,
-    parallelToolCalls,
-    fallbacks,
-    output,
-    metadata,
-  } = fields;
-  return {
-    id,
-    version,
-    name: name ?? 'agent',
-    model: model ?? (script === undefined ? fallback.model : 'script/inline'),
-    ...(script === undefined ? {} : { script }),
-    ...(instructions === undefined ? {} : { instructions }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(mcpServers === undefined ? {} : { mcpServers }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(onLimit === undefined ? {} : { onLimit }),
-    ...(onProviderFailure === undefined ? {} : { onProviderFailure }),
-    ...(settings === undefined ? {} : { settings }),
-    ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
-    ...(fallbacks === undefined ? {} : { fallbacks }),
-    ...(output === undefined ? {} : { output }),
-    ...(metadata === undefined ? {} : { metadata }),
-  };
 }

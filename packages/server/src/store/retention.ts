@@ -59,6 +59,14 @@ export function createRetention(pool: Pool): Retention {
       );
       return deleted.count;
     },
+    async expiredClientSessions(limit) {
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from client_sessions where id in (
+          select id from client_sessions where expires_at < now() - interval '7 days'
+          order by expires_at limit ${limit} for update skip locked)`,
+      );
+      return deleted.count;
+    },
     async oldDeliveries(limit) {
       const deleted = await pool.transaction(
         (sql) => sql`delete from webhook_deliveries where id in (

@@ -130,9 +130,16 @@ export function selectRunsAmong(
 /** Null: a filter that can match nothing. */
 function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter | null {
   const { kind, agent, flow, origin, hold, errorCode, createdBy, metadata = {} } = query;
-  const lists = [kind, agent, flow, hold, errorCode, query.notErrorCode, createdBy].flatMap(
-    (list) => list ?? [],
-  );
+  const lists = [
+    kind,
+    agent,
+    flow,
+    hold,
+    errorCode,
+    query.notErrorCode,
+    query.errorCodeOrNone,
+    createdBy,
+  ].flatMap((list) => list ?? []);
   const texts = [
     query.key ?? '',
     query.title ?? '',
@@ -140,10 +147,13 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
     ...lists,
     ...Object.entries(metadata).flat(),
   ];
-  const ids = [query.session, query.mission ?? undefined, query.parent].filter((id) => id !== undefined);
+  const ids = [query.session, query.mission ?? undefined, query.parent, ...(query.ids ?? [])].filter(
+    (id) => id !== undefined,
+  );
   if (!texts.every(isStorable) || !ids.every(isUuid)) return null;
   const wide: Fragment[] = [];
   const add = (condition: Fragment): void => void wide.push(condition);
+  if (query.ids !== undefined) add(sql`r.id = any(${query.ids}::uuid[])`);
   if (kind !== undefined) add(sql`r.kind = any(${kind})`);
   if (query.withoutKind !== undefined) add(sql`r.kind <> all(${query.withoutKind})`);
   if (agent !== undefined) add(sql`r.agent_id = any(${agent})`);
@@ -161,6 +171,9 @@ function filterOf(sql: Sql, organizationId: number, query: RunQuery): RunFilter 
   if (errorCode !== undefined) add(sql`r.error_code = any(${errorCode})`);
   if (query.notErrorCode !== undefined) {
     add(sql`(r.error_code is null or r.error_code <> all(${query.notErrorCode}))`);
+  }
+  if (query.errorCodeOrNone !== undefined) {
+    add(sql`(r.error_code is null or r.error_code = any(${query.errorCodeOrNone}))`);
   }
   if (createdBy !== undefined) add(sql`r.created_by->>'id' = any(${createdBy})`);
   if (query.key !== undefined) add(sql`r.key = ${query.key}`);

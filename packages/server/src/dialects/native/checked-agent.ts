@@ -31,11 +31,7 @@ function agentFaults(fields: Checked, path: string): Fault[] {
       faults.push({ path: `${place}.name`, message: `another tool is called ${JSON.stringify(tool.name)}` });
     }
     names.add(tool.name);
-    if (tool.inputSchema !== undefined) {
-      const schema = compileSchema(tool.inputSchema);
-      if (!schema.ok) faults.push({ path: `${place}.inputSchema`, message: schema.message });
-    }
-    faults.push(...ladderFaults(tool.deadline ?? [], joinPath(place, ['deadline'])));
+    faults.push(...toolFaults(tool, place));
     faults.push(...runFaults(tool, joinPath(place, ['run'])));
   }
   if (fields.output !== undefined) {
@@ -75,6 +71,19 @@ function runFaults({ type, run }: Tool, path: string): Fault[] {
   if (typeof flow !== 'object') return [];
   const fields = flowFieldsSchema.safeParse(flow);
   return fields.success ? [] : faultsOf(fields.error.issues, joinPath(path, ['flow']));
+}
+
+/** Throws `invalid_request` for what `checkAgent` refuses in a tool. */
+export function checkTool(tool: Tool, path: string): void {
+  const faults = toolFaults(tool, path);
+  if (faults.length > 0) throw invalidRequest(faults);
+}
+
+function toolFaults(tool: Tool, path: string): Fault[] {
+  const faults = ladderFaults(tool.deadline ?? [], joinPath(path, ['deadline']));
+  if (tool.inputSchema === undefined) return faults;
+  const schema = compileSchema(tool.inputSchema);
+  return schema.ok ? faults : [{ path: `${path}.inputSchema`, message: schema.message }, ...faults];
 }
 
 /** A step must do something, and a decision must be an answer to one kind of wait. */

@@ -6,15 +6,20 @@ import { assignWait } from './routes/assign-wait.ts';
 import { cancelJob } from './routes/cancel-job.ts';
 import { cancelRun } from './routes/cancel-run.ts';
 import { createAgent } from './routes/create-agent.ts';
+import { createClientToken } from './routes/create-client-token.ts';
+import { createFlow } from './routes/create-flow.ts';
 import { createJob } from './routes/create-job.ts';
 import { createKey } from './routes/create-key.ts';
 import { createMission } from './routes/create-mission.ts';
 import { createPrincipal } from './routes/create-principal.ts';
 import { deleteAgent } from './routes/delete-agent.ts';
+import { deleteFlow } from './routes/delete-flow.ts';
 import { deleteMission } from './routes/delete-mission.ts';
 import { forkRun } from './routes/fork-run.ts';
 import { getAgent } from './routes/get-agent.ts';
+import { getFlow } from './routes/get-flow.ts';
 import { getBlob } from './routes/get-blob.ts';
+import { getClientToken } from './routes/get-client-token.ts';
 import { getInboxCounts } from './routes/get-inbox-counts.ts';
 import { getJob } from './routes/get-job.ts';
 import { getKey } from './routes/get-key.ts';
@@ -28,6 +33,8 @@ import { getRun } from './routes/get-run.ts';
 import { getUsage } from './routes/get-usage.ts';
 import { getWait } from './routes/get-wait.ts';
 import { listAgents } from './routes/list-agents.ts';
+import { listClientTokens } from './routes/list-client-tokens.ts';
+import { listFlows } from './routes/list-flows.ts';
 import { listEvents } from './routes/list-events.ts';
 import { listInbox } from './routes/list-inbox.ts';
 import { listJobs } from './routes/list-jobs.ts';
@@ -42,6 +49,7 @@ import { pauseRun } from './routes/pause-run.ts';
 import { reportRun } from './routes/report-run.ts';
 import { resumeRun } from './routes/resume-run.ts';
 import { retryRun } from './routes/retry-run.ts';
+import { revokeClientToken } from './routes/revoke-client-token.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { sendMessage } from './routes/send-message.ts';
 import { snoozeWait } from './routes/snooze-wait.ts';
@@ -58,6 +66,8 @@ import { updateSchedule } from './routes/update-schedule.ts';
 import { updateSession } from './routes/update-session.ts';
 import { startRun } from './routes/start-run.ts';
 import { updateAgent } from './routes/update-agent.ts';
+import { updateClientToken } from './routes/update-client-token.ts';
+import { updateFlow } from './routes/update-flow.ts';
 import { updateOrganization } from './routes/update-organization.ts';
 import { updateMission } from './routes/update-mission.ts';
 import { updatePrincipal } from './routes/update-principal.ts';
@@ -102,6 +112,11 @@ export const nativeOperations: readonly Operation[] = [
   getAgent,
   updateAgent,
   deleteAgent,
+  listFlows,
+  createFlow,
+  getFlow,
+  updateFlow,
+  deleteFlow,
   listMissions,
   createMission,
   getMission,
@@ -118,6 +133,11 @@ export const nativeOperations: readonly Operation[] = [
   getSchedule,
   updateSchedule,
   deleteSchedule,
+  listClientTokens,
+  createClientToken,
+  getClientToken,
+  updateClientToken,
+  revokeClientToken,
   getMe,
   getOrganization,
   updateOrganization,
@@ -139,8 +159,10 @@ export const nativeTags: { name: string; description: string }[] = [
   { name: 'Inbox', description: 'What needs somebody now, over all runs.' },
   { name: 'Bulk jobs', description: 'A command on many runs.' },
   { name: 'Agents', description: 'Saved agents, versioned.' },
+  { name: 'Flows', description: 'Saved flows: lists of steps, versioned.' },
   { name: 'Missions', description: 'What runs are for, with instructions and a model of their own.' },
   { name: 'Sessions', description: 'Runs that share a conversation.' },
   { name: 'Schedules', description: 'Runs that start by the clock.' },
+  { name: 'Client tokens', description: 'What lets pages talk to an agent without a key.' },
   { name: 'Identity', description: 'Who asks: the organization, what it has used, principals and keys.' },
 ];

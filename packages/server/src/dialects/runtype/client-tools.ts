@@ -63,6 +63,6 @@ export function modelNameOf(name: string): string {
 function freeName(name: string, taken: ClientTools): string {
   const base = modelNameOf(name);
   let free = base;
-  for (let count = 2; free in taken; count += 1) free = `${base}_${count}`;
+  for (let count = 2; Object.hasOwn(taken, free); count += 1) free = `${base}_${count}`;
   return free;
 }

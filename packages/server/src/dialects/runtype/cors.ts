@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { pathOf } from '../../http/request-url.ts';
 
 const PREFLIGHT_SECONDS = 600;
 /** Source: wire section 0, rule 11. What else the page asks for is allowed too: hosts add headers of their own. */
@@ -6,8 +7,14 @@ const HEADERS = ['Content-Type', 'Authorization', 'X-API-Key', 'X-Persona-Versio
 const METHODS = 'GET, POST, PUT, PATCH, DELETE, OPTIONS';
 const EXPOSED = 'Idempotency-Replayed, Request-Id, Retry-After';
 
-/** Whether pages of an origin may call. */
-export type AllowOrigin = (origin: string) => boolean;
+/**
+ * Where client tokens say which pages may ask, and refuse the others: a preflight carries none, and a page that is
+ * turned away is told why.
+ */
+const OF_CLIENT_TOKENS = /\/v1\/(client\/|agents\/[^/]+\/approve$)/;
+
+/** Whether pages of an origin may call a path, which begins with the mount. */
+export type AllowOrigin = (origin: string, path: string) => boolean;
 
 /**
  * `origins` are those that the operator has named. None named: pages of every origin may call, since there are keys
@@ -15,7 +22,7 @@ export type AllowOrigin = (origin: string) => boolean;
  */
 export function allowedOrigins(origins: readonly string[]): AllowOrigin {
   if (origins.length === 0 || origins.includes('*')) return () => true;
-  return (origin) => origins.includes(origin);
+  return (origin, path) => origins.includes(origin) || OF_CLIENT_TOKENS.test(path);
 }
 
 /** Answers preflights and marks replies for browsers, on every path of the face. */
@@ -38,7 +45,7 @@ function markReply(request: FastifyRequest, reply: FastifyReply, isAllowed: Allo
   const { origin } = request.headers;
   void reply.header('vary', 'Origin');
   void reply.removeHeader('access-control-allow-origin');
-  if (origin === undefined || !isAllowed(origin)) return;
+  if (origin === undefined || !isAllowed(origin, pathOf(request.url))) return;
   void reply.header('access-control-allow-origin', origin);
   void reply.header('access-control-expose-headers', EXPOSED);
 }

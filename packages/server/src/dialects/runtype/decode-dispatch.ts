@@ -1,15 +1,24 @@
-import { isJsonObject, textOf, type Json, type JsonObject, type Tool } from '@fermata/protocol';
+import {
+  isJsonObject,
+  textOf,
+  type FlowFields,
+  type Json,
+  type JsonObject,
+  type Tool,
+} from '@fermata/protocol';
 import type { Caller } from '../../engine/caller.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Engine, StartRun } from '../../engine/facade.ts';
 import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
 import { decodeAgent } from './decode-agent.ts';
+import { decodeFlow, type FlowDecoding } from './decode-flow.ts';
 import { assertFits, decodeMessages, type DecodedMessage } from './decode-messages.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
 import type { RuntypeEcho } from './face-data.ts';
 import { fillNames } from './fill-names.ts';
 import { readMember } from './validation.ts';
 import { wireAgentSchema, type WireAgent } from './wire-agent.ts';
+import { wireFlowSchema, type WireFlow } from './wire-flow.ts';
 import type { DispatchBody } from './wire-dispatch.ts';
 
 interface Source {
@@ -27,7 +36,45 @@ export async function decodeDispatch(source: Source, body: DispatchBody): Promis
   const variables = variablesOf(body, messages);
   const allowlist = body.clientToolsPolicy?.allowlist ?? null;
   const clientTools = decodeClientTools(body.clientTools ?? [], allowlist);
-  return decodeAgentRun(source, body, { messages, variables, clientTools });
+  const parts = { messages, variables, clientTools };
+  const flow = namedFlow(source, body);
+  return flow === null ? decodeAgentRun(source, body, parts) : decodeFlowRun(source, body, parts, flow);
+}
+
+type NamedFlow = { wire: WireFlow } | { flowId: string } | { flow: FlowFields };
+
+/** The flow that the request names, or that the server has for requests that name nothing; null: an agent. */
+function namedFlow({ engine, caller }: Source, { flow, flowId, agent }: DispatchBody): NamedFlow | null {
+  if (flow !== undefined && agent !== undefined) throw invalidMember('flow', 'give either agent or flow');
+  if (flow === undefined && flowId === undefined) {
+    return agent === undefined ? engine.flows.defaultFlow(caller) : null;
+  }
+  if (flow === undefined) return { flowId: flowId ?? '' };
+  const wire = readMember(wireFlowSchema, flow, 'flow');
+  if (wire.steps !== undefined) return { wire };
+  const id = wire.id ?? flowId;
+  if (id === undefined) throw new RuntypeError('invalid_request', 'flow.steps: Required', { status: 422 });
+  return { flowId: id };
+}
+
+function decodeFlowRun(source: Source, body: DispatchBody, parts: Parts, named: NamedFlow): StartRun {
+  const { messages, variables, clientTools } = parts;
+  const { tools, info: declared } = clientTools;
+  const decoding: FlowDecoding = { secrets: {}, tools, clientTools: declared, info: {} };
+  const target = 'wire' in named ? { flow: decodeFlow(named.wire, decoding) } : named;
+  const input = {
+    ...variables,
+    messages: messages.map(({ role, parts: content }) => ({ role, content: contentOf(content) })),
+  };
+  assertFits({ input, metadata: body.metadata }, 'body');
+  return {
+    ...commonOf(source, body, { ...decoding.info, ...declared }),
+    ...target,
+    ...(tools.length === 0 ? {} : { tools }),
+    ...secretsOf(body, decoding.secrets),
+    kind: 'flow',
+    input,
+  };
 }
 
 interface Parts {

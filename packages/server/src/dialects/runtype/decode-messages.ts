@@ -18,7 +18,7 @@ export const wireMessageSchema = z
   .object({
     id: z.string().optional().describe('The client’s own id'),
     role: z.enum(['user', 'assistant', 'system', 'tool']).describe('Who speaks'),
-    content: z.unknown().describe('Text, or parts {type: text|image|file, …}'),
+    content: z.unknown().optional().describe('Text, or parts {type: text|image|file, …}'),
     createdAt: z.unknown().optional().describe('When, as the client says'),
     toolCalls: z.array(z.unknown()).optional().describe('Calls of earlier turns: {toolName, args}'),
     toolResults: z.array(z.unknown()).optional().describe('Their results: {toolName, result}'),

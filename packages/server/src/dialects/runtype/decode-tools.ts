@@ -3,7 +3,7 @@ import { isJsonObject } from '@fermata/protocol';
 import { compileSchema } from '../../schemas/json-schema.ts';
 import { invalidMember } from './errors.ts';
 import { modelNameOf } from './client-tools.ts';
-import type { ClientTools } from './face-data.ts';
+import { clientToolOf, type ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import type { RuntimeTool, WireMcpServer, WireTools } from './wire-agent.ts';
 
@@ -19,8 +19,9 @@ export interface DecodedTools {
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 
-/** Source: wire section 8.2. Throws `not_supported` for tools that nothing here could carry out. */
-export function decodeTools(wire: WireTools | undefined, path: string): DecodedTools {
+/** Source: wire section 8.2. Throws `not_supported` for tools that nothing here could carry out.
+ * `owner` keeps the names of secrets apart. */
+export function decodeTools(wire: WireTools | undefined, path: string, owner = 'agent'): DecodedTools {
   const decoded: DecodedTools = { tools: [], mcpServers: [], secrets: {}, info: {} };
   if (wire === undefined) return decoded;
   refuseUnsupported(wire, path);
@@ -32,7 +33,14 @@ export function decodeTools(wire: WireTools | undefined, path: string): DecodedT
   }
   for (const [index, server] of (wire.mcpServers ?? []).entries()) {
     if (server.enabled === false) continue;
-    decoded.mcpServers.push(mcpServer(server, index, decoded.secrets, `${path}.mcpServers[${index}]`));
+    decoded.mcpServers.push(
+      mcpServer(
+        server,
+        `runtype_mcp_${plain(owner)}_${index}`,
+        decoded.secrets,
+        `${path}.mcpServers[${index}]`,
+      ),
+    );
   }
   limitTools(decoded, wire);
   return decoded;
@@ -48,7 +56,8 @@ function refuseUnsupported(wire: WireTools, path: string): void {
   }
 }
 
-function runtimeTool(wire: RuntimeTool, path: string): Tool {
+/** A tool that a request or step brings along. */
+export function runtimeTool(wire: RuntimeTool, path: string): Tool {
   const inputSchema = wire.parametersSchema ?? { type: 'object' };
   const compiled = compileSchema(inputSchema);
   if (!compiled.ok) throw invalidMember(`${path}.parametersSchema`, compiled.message);
@@ -127,15 +136,19 @@ function bodyOf(body: Json): Json {
   }
 }
 
+function plain(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_]/g, '_');
+}
+
 function mcpServer(
   wire: WireMcpServer,
-  index: number,
+  secret: string,
   secrets: Record<string, string>,
   path: string,
 ): McpServer {
   if (wire.transport === 'rest')
     throw notSupported(`${path}.transport`, 'rest is not supported', 'streamable_http');
-  const headers = authHeaders(wire.auth, `runtype_mcp_${index}`, secrets, `${path}.auth`);
+  const headers = authHeaders(wire.auth, secret, secrets, `${path}.auth`);
   return {
     name: wire.id.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 40),
     url: wire.url,
@@ -174,7 +187,8 @@ function headerOf(
 
 function limitTools(decoded: DecodedTools, { perToolLimits = {} }: WireTools): void {
   decoded.tools = decoded.tools.map((tool) => {
-    const limit = perToolLimits[decoded.info[tool.name]?.name ?? tool.name];
+    const name = clientToolOf(decoded.info, tool.name)?.name ?? tool.name;
+    const limit = Object.hasOwn(perToolLimits, name) ? perToolLimits[name] : undefined;
     if (limit === undefined) return tool;
     return {
       ...tool,
@@ -195,7 +209,9 @@ export function withApprovals(
   const { require, timeout } = approval ?? {};
   if (require === undefined || require === false) return { tools, mcpServers };
   const isNamed = (tool: Tool): boolean =>
-    require === true || require.includes(tool.name) || require.includes(info[tool.name]?.name ?? tool.name);
+    require === true ||
+    require.includes(tool.name) ||
+    require.includes(clientToolOf(info, tool.name)?.name ?? tool.name);
   const gated = tools.map((tool) => (isNamed(tool) ? { ...tool, ...gate(tool, timeout) } : tool));
   if (require === true) {
     return {
@@ -204,7 +220,7 @@ export function withApprovals(
     };
   }
   const others = require.filter(
-    (name) => !gated.some((tool) => tool.name === name || info[tool.name]?.name === name),
+    (name) => !gated.some((tool) => tool.name === name || clientToolOf(info, tool.name)?.name === name),
   );
   const ofServers = others.flatMap((name) =>
     mcpServers.map((server) => mcpOverride(server.name, name, timeout)),

@@ -14,9 +14,14 @@ export class RuntypeError extends EngineError {
   constructor(
     code: ErrorCode,
     message: string,
-    extra: { status?: number; details?: readonly ErrorDetail[]; members?: Record<string, string> } = {},
+    extra: {
+      status?: number;
+      details?: readonly ErrorDetail[];
+      members?: Record<string, string>;
+      retryAfterMs?: number;
+    } = {},
   ) {
-    super(code, message);
+    super(code, message, extra.retryAfterMs === undefined ? {} : { retryAfterMs: extra.retryAfterMs });
     this.status = extra.status ?? statusOf(code);
     this.wireDetails = extra.details ?? [];
     this.members = extra.members ?? {};

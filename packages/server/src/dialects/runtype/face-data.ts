@@ -29,3 +29,8 @@ export function echoOf(face: JsonObject | null): RuntypeEcho {
 export function clientToolsIn(face: JsonObject | null): ClientTools {
   return echoOf(face).clientTools ?? {};
 }
+
+/** How a tool was declared; undefined for one that the client does not carry out. */
+export function clientToolOf(tools: ClientTools, modelName: string | null): ClientToolInfo | undefined {
+  return modelName !== null && Object.hasOwn(tools, modelName) ? tools[modelName] : undefined;
+}

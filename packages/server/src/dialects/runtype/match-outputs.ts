@@ -1,5 +1,5 @@
 import type { Json, JsonObject, WaitKind } from '@fermata/protocol';
-import type { ClientTools } from './face-data.ts';
+import { clientToolOf, type ClientTools } from './face-data.ts';
 
 /** A wait that an output may be for. */
 export interface Candidate {
@@ -43,7 +43,7 @@ export function matchOutputs(
   for (const key of named) {
     const name = key.startsWith(PAGE_TOOL) ? key.slice(PAGE_TOOL.length) : key;
     const isTool = ({ tool }: Candidate): boolean =>
-      tool !== null && (tool === name || clientTools[tool]?.name === name);
+      tool !== null && (tool === name || clientToolOf(clientTools, tool)?.name === name);
     if (!take(key, isTool)) take(key, ({ waitId }) => waitId === key);
   }
   return matched;

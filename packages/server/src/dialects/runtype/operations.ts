@@ -1,4 +1,6 @@
 import type { Operation } from '../../http/route.ts';
+import { clientOperations } from './client-operations.ts';
+import { resourceOperations } from './resource-operations.ts';
 import { approveAgent } from './routes/approve-agent.ts';
 import { approveDispatch } from './routes/approve-dispatch.ts';
 import { continueDispatch } from './routes/continue-dispatch.ts';
@@ -18,11 +20,15 @@ export const runtypeOperations: readonly Operation[] = [
   resumeAgent,
   approveAgent,
   getExecutionEvents,
+  ...resourceOperations,
+  ...clientOperations,
 ];
 
 export const runtypeTags: { name: string; description: string }[] = [
   { name: 'Dispatch', description: 'Run an agent or flow, and answer what it waits for.' },
   { name: 'Agents', description: 'The same by agent, and what its executions did.' },
+  { name: 'Flows', description: 'Saved flows.' },
+  { name: 'Client', description: 'For pages: with a client token in place of a key.' },
 ];
 
 /** The operations under other mounts: widgets build the paths of answers from the one that they dispatch to. */
@@ -34,6 +40,7 @@ export const mountedOperations: readonly Operation[] = ['/api/chat/dispatch', '/
     mounted(continueDispatch, '/v1/dispatch', mount),
     mounted(resumeAgent, '', mount),
     mounted(approveAgent, '', mount),
+    ...clientOperations.map((operation) => mounted(operation, '', mount)),
   ],
 );
 

@@ -1,4 +1,5 @@
 import { isJsonObject, type EventData, type Json, type JsonObject, type Wait } from '@fermata/protocol';
+import { clientToolOf } from './face-data.ts';
 import type { FrameDraft } from './frame.ts';
 import { toolNamed, toolTypeOf, type Memory } from './memory.ts';
 
@@ -57,7 +58,7 @@ function callStart(
   if (call.startedAt !== null) return [];
   call.startedAt = at;
   const known = toolNamed(memory, tool);
-  const page = memory.clientTools[tool];
+  const page = clientToolOf(memory.clientTools, tool);
   const start: FrameDraft = {
     type: 'tool_start',
     toolCallId: callId,
@@ -76,7 +77,7 @@ function callStart(
 
 /** Source: wire section 6.2. */
 function awaitOf(data: Opened, at: string, memory: Memory): FrameDraft {
-  const page = memory.clientTools[data.tool ?? ''];
+  const page = clientToolOf(memory.clientTools, data.tool);
   return {
     type: 'await',
     toolName: page?.name ?? data.tool ?? '',
@@ -106,7 +107,7 @@ function approvalStart(data: Opened, at: string, memory: Memory): FrameDraft {
   return {
     type: 'approval_start',
     approvalId: data.id,
-    toolName: memory.clientTools[tool]?.name ?? tool,
+    toolName: clientToolOf(memory.clientTools, tool)?.name ?? tool,
     toolType: toolTypeOf(known),
     ...(data.callId === null ? {} : { toolCallId: data.callId }),
     description: data.kind === 'in_doubt' ? data.prompt : (known?.description ?? data.prompt),

@@ -15,6 +15,8 @@ export interface ResumeInput {
   /** Null or empty: none, and holds are released. */
   outputs: JsonObject | null;
   messages: readonly DecodedMessage[];
+  /** Whoever asks may not release what the operator has stopped. */
+  keepsHolds?: boolean;
 }
 
 /** Others may answer between the look and the command; then it is looked at anew, so often. */
@@ -39,10 +41,15 @@ export async function resumeExecution(asking: Asking, found: Run, input: ResumeI
 
 const RACES: ReadonlySet<string> = new Set(['wait_closed', 'invalid_transition']);
 
-async function resumeOnce(asking: Asking, run: Run, { outputs, messages }: ResumeInput): Promise<Beginning> {
+async function resumeOnce(
+  asking: Asking,
+  run: Run,
+  { outputs, messages, keepsHolds = false }: ResumeInput,
+): Promise<Beginning> {
   if (outputs === null || Object.keys(outputs).length === 0) {
     const beginning = await beginningOf(asking, run, 'all');
-    await release(asking, run, messages);
+    if (keepsHolds) await send(asking, run, messages);
+    else await release(asking, run, messages);
     return beginning;
   }
   const beginning = await beginningOf(asking, run, 'awaits');
@@ -63,18 +70,22 @@ async function resumeOnce(asking: Asking, run: Run, { outputs, messages }: Resum
 }
 
 /** A resume without outputs also releases what holds the run; holds that others must release stay. */
-async function release(
+async function release(asking: Asking, run: Run, messages: readonly DecodedMessage[]): Promise<void> {
+  const commands = messages.map(messageCommand);
+  try {
+    await asking.engine.runs.commands(asking.caller, run.id, [{ type: 'resume' }, ...commands]);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'held') throw error;
+    await send(asking, run, messages);
+  }
+}
+
+async function send(
   { engine, caller }: Asking,
   run: Run,
   messages: readonly DecodedMessage[],
 ): Promise<void> {
-  const commands = messages.map(messageCommand);
-  try {
-    await engine.runs.commands(caller, run.id, [{ type: 'resume' }, ...commands]);
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'held') throw error;
-    if (commands.length > 0) await engine.runs.commands(caller, run.id, commands);
-  }
+  if (messages.length > 0) await engine.runs.commands(caller, run.id, messages.map(messageCommand));
 }
 
 function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {

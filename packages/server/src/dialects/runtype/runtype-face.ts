@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Face, FaceContext } from '../../http/face.ts';
 import { buildOpenApi, type OpenApiDocument } from '../../http/openapi.ts';
 import { registerOperations } from '../../http/register-operations.ts';
+import { authenticateRuntype } from './client-page.ts';
 import { allowBrowsers, allowedOrigins } from './cors.ts';
 import { RuntypeError, sendRuntypeError, statusOf } from './errors.ts';
 import { mountedOperations, runtypeOperations, runtypeTags } from './operations.ts';
@@ -33,6 +34,7 @@ export function runtypeFace(settings: RuntypeSettings): Face {
         via: 'runtype',
         context,
         rules: RUNTYPE_RULES,
+        authenticate: authenticateRuntype(context),
       });
     },
     sendError: (error, request, reply) => sendRuntypeError(error, request, reply),

@@ -51,7 +51,7 @@ export const errorHandlingSchema = z
   .describe('What a failure does');
 export type ErrorHandling = z.output<typeof errorHandlingSchema>;
 
-const runtimeToolSchema = z
+export const runtimeToolSchema = z
   .object({
     name: z.string().min(1).max(200).describe('Name'),
     description: z.string().describe('What it does, for the model'),
@@ -64,22 +64,23 @@ const runtimeToolSchema = z
   .describe('A tool that the request brings along');
 export type RuntimeTool = z.output<typeof runtimeToolSchema>;
 
+export const authSchema = z
+  .object({
+    type: z.enum(['api_key', 'bearer', 'basic', 'custom_header', 'none']).describe('How'),
+    token: z.string().optional().describe('Secret'),
+    headerName: z.string().optional().describe('Header of the secret'),
+    username: z.string().optional().describe('basic'),
+    password: z.string().optional().describe('basic'),
+  })
+  .describe('Credentials; kept encrypted while the run lives');
+
 const mcpServerSchema = z
   .object({
     id: z.string().min(1).max(200).describe('Id'),
     url: z.string().min(1).describe('Endpoint'),
     name: z.string().optional().describe('Name'),
     transport: z.enum(['streamable_http', 'rest']).optional().describe('streamable_http'),
-    auth: z
-      .object({
-        type: z.enum(['api_key', 'bearer', 'basic', 'custom_header', 'none']).describe('How'),
-        token: z.string().optional().describe('Secret'),
-        headerName: z.string().optional().describe('Header of the secret'),
-        username: z.string().optional().describe('basic'),
-        password: z.string().optional().describe('basic'),
-      })
-      .optional()
-      .describe('Credentials; kept encrypted while the run lives'),
+    auth: authSchema.optional(),
     allowedTools: z.array(z.string()).optional().describe('Only these'),
     timeout: z.number().int().positive().max(3_600_000).optional().describe('Of one call, ms'),
     enabled: z.boolean().optional().describe('false: not used'),

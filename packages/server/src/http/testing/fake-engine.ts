@@ -181,6 +181,7 @@ export function fakeEngine(): FakeEngine {
       },
     }),
     agents: unfaked({}),
+    flows: unfaked({}),
     identity: unfaked({
       authenticate: async (secret: string) => {
         const role = fake.secrets.get(secret);
@@ -217,6 +218,7 @@ export function fakeEngine(): FakeEngine {
     webhooks: unfaked({}),
     sessions: unfaked({}),
     schedules: unfaked({}),
+    clients: unfaked({}),
   };
   return { ...fake, engine, failNext: fake.failNext };
 }

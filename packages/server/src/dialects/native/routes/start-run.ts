@@ -18,6 +18,7 @@ import {
 } from '../../../http/route.ts';
 import type { z } from 'zod';
 import { checkAgent } from '../checked-agent.ts';
+import { checkSteps } from '../checked-flow.ts';
 import { openEventStream } from '../event-stream.ts';
 import { assertFitsEvent, storeInput } from '../stored-content.ts';
 
@@ -63,17 +64,19 @@ export const startRun = defineOperation({
 async function startOf({ engine, caller, body, traceparent }: Request): Promise<StartRun> {
   const { agent, flow, input, secrets, webhooks, ...rest } = body;
   if (webhooks !== undefined) throw new EngineError('not_supported', 'Webhooks are not supported yet.');
-  if (typeof flow === 'string') throw new EngineError('not_supported', 'Saved flows are not supported yet.');
   const inline = typeof agent === 'string' ? undefined : agent;
   if (inline !== undefined) checkAgent(inline, 'body.agent');
   checkAgent({ tools: rest.tools }, 'body');
   const stored = await storeInput({ engine, caller }, input, 'body.input');
   assertFitsEvent({ ...rest, agent, flow, input: stored }, 'body');
+  const inlineFlow = typeof flow === 'string' ? undefined : flow;
+  if (inlineFlow !== undefined) await checkSteps(engine, inlineFlow.steps, 'body.flow.steps');
   return {
     ...rest,
     agentId: typeof agent === 'string' ? agent : undefined,
     agent: inline,
-    flow,
+    flowId: typeof flow === 'string' ? flow : undefined,
+    flow: inlineFlow,
     input: stored,
     secrets,
     traceparent: traceparent ?? undefined,

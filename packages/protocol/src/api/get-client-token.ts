@@ -1,0 +1,3 @@
+import { clientTokenSchema } from '../client-token.ts';
+
+export const getClientTokenReplySchema = clientTokenSchema;

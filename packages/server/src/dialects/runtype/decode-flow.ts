@@ -1,0 +1,163 @@
+import {
+  flowFieldsSchema,
+  MAX_FLOW_DEPTH,
+  type FlowErrorHandling,
+  type FlowFields,
+  type FlowStep,
+  type Tool,
+} from '@fermata/protocol';
+import type { ErrorDetail } from './wire.ts';
+import { decodeStep, type StepBase } from './decode-step.ts';
+import { invalidMember, RuntypeError } from './errors.ts';
+import type { ClientTools } from './face-data.ts';
+import { notSupported } from './not-supported.ts';
+import { readMember } from './validation.ts';
+import { errorHandlingSchema, type ErrorHandling } from './wire-agent.ts';
+import {
+  SUPPORTED_STEPS,
+  wireStepSchema,
+  type SupportedStep,
+  type WireFlow,
+  type WireStep,
+} from './wire-flow.ts';
+
+/** What decoding a flow gathers beside its steps. */
+export interface FlowDecoding {
+  /** Values that requests name as `{{secrets.<name>}}`. */
+  secrets: Record<string, string>;
+  /** Tools of the page or host that steps may name, and what the page calls them. */
+  tools: readonly Tool[];
+  clientTools: ClientTools;
+  /** Tools that steps declare and the client carries out. */
+  info: ClientTools;
+}
+
+const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
+
+/**
+ * An inline flow of this wire as one of ours. Throws 422 with every step that nothing here could carry out, and 400
+ * for what is not right, before anything has run.
+ */
+export function decodeFlow(wire: WireFlow, decoding: FlowDecoding, path = 'flow'): FlowFields {
+  const steps = wire.steps ?? [];
+  const place = path === '' ? 'steps' : `${path}.steps`;
+  const unsupported = unsupportedSteps(steps, place, 0);
+  if (unsupported.length > 0) {
+    const types = [...new Set(unsupported.map(({ type }) => type))].join(', ');
+    const supported = `Supported: ${SUPPORTED_STEPS.join(', ')}`;
+    throw new RuntypeError('not_supported', `Steps of type ${types} are not supported. ${supported}`, {
+      details: unsupported.map(({ detail }) => ({ ...detail, suggestion: supported })),
+    });
+  }
+  const count = { steps: 0 };
+  const flow = {
+    ...(wire.name === undefined ? {} : { name: wire.name }),
+    ...(wire.description === undefined ? {} : { description: wire.description }),
+    steps: decodeSteps(steps, decoding, place, count),
+  };
+  return readMember(flowFieldsSchema, flow, path);
+}
+
+interface Unsupported {
+  type: string;
+  detail: ErrorDetail;
+}
+
+function unsupportedSteps(steps: readonly WireStep[], path: string, depth: number): Unsupported[] {
+  if (depth > MAX_FLOW_DEPTH)
+    throw invalidMember(path, `conditions are nested at most ${MAX_FLOW_DEPTH} deep`);
+  return steps.flatMap(({ type, config }, index): Unsupported[] => {
+    const place = `${path}[${index}]`;
+    if (!SUPPORTED.has(type)) {
+      const message = `Steps of type ${type} are not supported`;
+      return [{ type, detail: { path: `${place}.type`, message, code: 'not_supported' } }];
+    }
+    if (type !== 'conditional') return [];
+    return BRANCHES.flatMap((branch) => {
+      const inner = readBranch(config, branch, place);
+      return unsupportedSteps(inner, `${place}.config.${branch}`, depth + 1);
+    });
+  });
+}
+
+const BRANCHES = ['trueSteps', 'falseSteps'] as const;
+
+function readBranch(config: WireStep['config'], branch: (typeof BRANCHES)[number], path: string): WireStep[] {
+  const given = config[branch];
+  if (given === undefined || given === null) return [];
+  if (!Array.isArray(given)) throw invalidMember(`${path}.config.${branch}`, 'expected a list of steps');
+  return given.map((step, index) => readMember(wireStepSchema, step, `${path}.config.${branch}[${index}]`));
+}
+
+function decodeSteps(
+  steps: readonly WireStep[],
+  decoding: FlowDecoding,
+  path: string,
+  count: { steps: number },
+): FlowStep[] {
+  const placedSteps = steps.map((step, index) => ({ step, index }));
+  const ordered = placedSteps.toSorted((a, b) => (a.step.order ?? a.index) - (b.step.order ?? b.index));
+  return ordered.map(({ step, index }) => {
+    count.steps += 1;
+    const place = `${path}[${index}]`;
+    const base = baseOf(step, count.steps, place);
+    if (step.type !== 'conditional') {
+      return decodeStep(step.type as Exclude<SupportedStep, 'conditional'>, base, step, decoding, place);
+    }
+    const { condition } = step.config;
+    if (typeof condition !== 'string' || condition === '') {
+      throw invalidMember(`${place}.config.condition`, 'Required', 'MISSING_REQUIRED_FIELD');
+    }
+    const branch = (name: (typeof BRANCHES)[number]): FlowStep[] =>
+      decodeSteps(readBranch(step.config, name, place), decoding, `${place}.config.${name}`, count);
+    return { ...base, type: 'condition', condition, then: branch('trueSteps'), else: branch('falseSteps') };
+  });
+}
+
+function baseOf(step: WireStep, number: number, path: string): StepBase {
+  const { outputVariable } = step.config;
+  const given = step.config['errorHandling'];
+  const errorHandling =
+    given === undefined || given === null
+      ? undefined
+      : readMember(errorHandlingSchema, given, `${path}.config.errorHandling`);
+  return {
+    id: step.id ?? `step_${number}`,
+    name: step.name ?? step.type,
+    ...(step.enabled === undefined ? {} : { enabled: step.enabled }),
+    ...(step.when === undefined || step.when === '' ? {} : { when: step.when }),
+    ...(typeof outputVariable === 'string' && outputVariable !== '' ? { output: outputVariable } : {}),
+    ...(errorHandling === undefined ? {} : { onError: errorHandlingOf(errorHandling, path) }),
+    // What the wire calls the step, for the stream.
+    metadata: { runtype: { type: step.type } },
+  };
+}
+
+/** Source: wire section 7.4. A failed step stops the flow unless this says otherwise (section 12). */
+function errorHandlingOf(wire: ErrorHandling, path: string): FlowErrorHandling {
+  const fallbacks = (wire.fallbacks ?? []).map(({ type, model, message, delay }, index) => {
+    const place = `${path}.config.errorHandling.fallbacks[${index}]`;
+    const delayMs = delay === undefined ? {} : { delayMs: delay };
+    switch (type) {
+      case 'retry':
+        return { type, ...delayMs };
+      case 'model':
+        if (model === undefined) throw invalidMember(`${place}.model`, 'Required', 'MISSING_REQUIRED_FIELD');
+        return { type, model, ...delayMs };
+      case 'message':
+        if (message === undefined)
+          throw invalidMember(`${place}.message`, 'Required', 'MISSING_REQUIRED_FIELD');
+        return { type: 'output' as const, output: message, ...delayMs };
+      case 'flow':
+        throw notSupported(`${place}.type`, 'a flow as fallback is not supported', 'retry, model, message');
+    }
+  });
+  const on = (wire.triggers ?? []).map(({ type }) =>
+    type === 'error' ? ('error' as const) : ('empty_output' as const),
+  );
+  return {
+    then: wire.onError === 'continue' ? 'continue' : 'fail',
+    ...(fallbacks.length === 0 ? {} : { fallbacks }),
+    ...(on.length === 0 ? {} : { on }),
+  };
+}

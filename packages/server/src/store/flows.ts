@@ -1,0 +1,46 @@
+import type { FlowFields, FlowStep, RunOrigin, UpdateFlowBody } from '@fermata/protocol';
+import { assertWorkingSteps } from '../engine/start-flow.ts';
+import type { FlowFault, FlowsFacade, NamedFlow } from '../engine/facade-flows.ts';
+import { mergeByKey } from '../engine/record.ts';
+import type { Pool } from './pool.ts';
+import { createVersioned } from './versioned.ts';
+
+export interface FlowsPorts {
+  faults(steps: readonly FlowStep[]): Promise<readonly FlowFault[]>;
+  /** The flow of requests that name none, by face. */
+  defaultOf(face: RunOrigin): NamedFlow | null;
+}
+
+/** Saved flows, each with all its versions. */
+export function createFlows(pool: Pool, ports: FlowsPorts): FlowsFacade {
+  const { find: _find, ...table } = createVersioned<FlowFields>(pool, { noun: 'flow', merge: mergeFlow });
+  const known = new WeakMap<readonly FlowStep[], Promise<readonly FlowFault[]>>();
+  function faults(steps: readonly FlowStep[]): Promise<readonly FlowFault[]> {
+    const found = known.get(steps) ?? ports.faults(steps);
+    known.set(steps, found);
+    return found;
+  }
+  return {
+    ...table,
+    faults,
+    async create(caller, fields, options) {
+      await assertWorkingSteps({ faults }, fields.steps);
+      return table.create(caller, fields, options);
+    },
+    async update(caller, flowId, patch, options) {
+      if (patch.steps !== undefined) await assertWorkingSteps({ faults }, patch.steps);
+      return table.update(caller, flowId, patch, options);
+    },
+    defaultFlow: ({ via }) => ports.defaultOf(via),
+  };
+}
+
+/** `metadata` is merged by key (null removes), all else is replaced. */
+function mergeFlow<T extends FlowFields>(fields: T, patch: UpdateFlowBody): T {
+  const merged = { ...fields };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value !== undefined) Object.assign(merged, { [key]: value });
+  }
+  if (patch.metadata !== undefined) merged.metadata = mergeByKey(fields.metadata ?? {}, patch.metadata);
+  return merged;
+}
