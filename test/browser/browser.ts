@@ -18,6 +18,8 @@ export const executablePath = findBrowser();
 if (executablePath === null) console.warn(`Browser tests are skipped: ${HOW_TO_GET_ONE}.`);
 
 export interface Visitor {
+  /** Origin of the page that has the widget. */
+  origin(): string;
   /** A visitor's tab with the widget in it; `beside`: a second tab of that one's browser. */
   open(options: WidgetOptions, beside?: Widget): Promise<Widget>;
 }
@@ -41,5 +43,8 @@ export function sharedVisitor(): Visitor {
     await browser.close();
     await page[Symbol.asyncDispose]();
   });
-  return { open: (options, beside) => Widget.open(browser, page.url, options, beside) };
+  return {
+    origin: () => new URL(page.url).origin,
+    open: (options, beside) => Widget.open(browser, page.url, options, beside),
+  };
 }
