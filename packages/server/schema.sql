@@ -45,6 +45,7 @@ create table blobs (
 
 create table client_feedback (
   id text not null,
+  number bigint generated always as identity not null,
   organization_id integer not null,
   token_id text not null,
   session_id text not null,
@@ -527,7 +528,7 @@ CREATE INDEX blob_references_by_digest ON public.blob_references USING btree (or
 
 CREATE INDEX blobs_untouched ON public.blobs USING btree (touched_at);
 
-CREATE INDEX client_feedback_of_token ON public.client_feedback USING btree (token_id, created_at);
+CREATE INDEX client_feedback_of_token ON public.client_feedback USING btree (token_id, number DESC);
 
 CREATE INDEX client_sessions_by_expiry ON public.client_sessions USING btree (expires_at);
 

@@ -61,6 +61,10 @@ const PROGRESS = new Set<Command['type']>([
   'failCall',
   'openWaits',
   'delegate',
+  'startStep',
+  'completeStep',
+  'skipStep',
+  'failStep',
 ]);
 
 /**

@@ -60,3 +60,26 @@ export const clientTokenSchema = z
   .meta({ id: 'ClientToken' })
   .describe('Lets the pages of some origins talk to one agent or flow without a key');
 export type ClientToken = z.infer<typeof clientTokenSchema>;
+
+export const clientFeedbackSchema = z
+  .object({
+    id: z.string().describe('Id, feedback_…'),
+    clientTokenId: z.string().describe('Through which token it came'),
+    sessionId: z
+      .string()
+      .describe('Of which session; the runs of the session have it as the actor that created them'),
+    conversationId: z.string().describe('Of which conversation'),
+    type: z.string().describe('upvote, downvote, copy, csat or nps'),
+    messageId: z
+      .string()
+      .nullable()
+      .describe('Of which message, by the page’s id; null: of the conversation'),
+    rating: z.number().int().nullable().describe('csat: 1 to 5, nps: 0 to 10'),
+    comment: z.string().nullable().describe('In words'),
+    metadata: jsonObjectSchema.nullable().describe('The page’s own data'),
+    createdAt: z.string().describe('When it was given, RFC 3339 UTC'),
+    updatedAt: z.string().describe('When it was last given anew'),
+  })
+  .meta({ id: 'ClientFeedback' })
+  .describe('What a page’s visitor thinks of a reply, or of the conversation');
+export type ClientFeedback = z.infer<typeof clientFeedbackSchema>;

@@ -40,6 +40,7 @@ export const FAILURE_CODES = [
   'max_turns',
   'budget_exhausted',
   'invalid_output',
+  'step_failed',
   'crash_loop',
   'child_failed',
   'parent_cancelled',

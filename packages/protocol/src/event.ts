@@ -32,6 +32,8 @@ const callId = z.string().describe('Tool call');
 const waitId = z.string().describe('Wait');
 const tool = z.string().describe('Tool name');
 const stepId = z.string().describe('Flow step');
+const next = z.string().nullable().optional();
+const unresolved = z.array(z.string()).optional();
 const late = z.boolean().optional().describe('Came after it could matter; changes nothing');
 
 export const checkpointSchema = z
@@ -224,19 +226,22 @@ export const EVENT_DATA = {
     input: looseJsonSchema.nullable().describe('Input'),
     call: toolCallSchema.optional().describe('Carried out by this call, which the flow itself makes'),
     turns: z.literal(true).optional().describe('Carried out by turns of a model'),
+    unresolved: unresolved.describe('Names in its templates that nothing is known of'),
   }),
   'step.completed': z.object({
     stepId,
     output: looseJsonSchema.nullable().describe('Output'),
-    unresolved: z.array(z.string()).optional().describe('Names in its templates that nothing is known of'),
+    next: next.describe('Step that comes next; null: none'),
+    unresolved: unresolved.describe('Names in its templates that nothing is known of'),
     fallback: jsonObjectSchema.optional().describe('Which fallbacks were tried: {type, model, attempts}'),
   }),
-  'step.skipped': z.object({ stepId, reason }),
+  'step.skipped': z.object({ stepId, reason, next: next.describe('Step that comes next; null: none') }),
   'step.failed': z.object({
     stepId,
     attempt,
     error: runErrorSchema,
     retryAfterMs: z.number().int().nullable().describe('Tried again after, ms'),
+    next: next.describe('The flow goes on without it: the step that comes next; null: none'),
   }),
   'tool.started': z.object({
     turn,

@@ -63,6 +63,7 @@ export * from './api/get-usage.ts';
 export * from './api/get-wait.ts';
 export * from './api/key.ts';
 export * from './api/list-agents.ts';
+export * from './api/list-client-feedback.ts';
 export * from './api/list-client-tokens.ts';
 export * from './api/list-events.ts';
 export * from './api/list-flows.ts';

@@ -7,6 +7,7 @@ import {
   type KeysApi,
   type PrincipalsApi,
 } from './directory.ts';
+import { clientTokensApi, type ClientTokensApi } from './client-tokens.ts';
 import { flowsApi, type FlowsApi } from './flows.ts';
 import { inboxApi, type InboxApi } from './inbox.ts';
 import { jobsApi, type JobsApi } from './jobs.ts';
@@ -26,6 +27,7 @@ export interface Client {
   readonly jobs: JobsApi;
   readonly agents: AgentsApi;
   readonly flows: FlowsApi;
+  readonly clientTokens: ClientTokensApi;
   readonly keys: KeysApi;
   readonly principals: PrincipalsApi;
   readonly organization: OrganizationApi;
@@ -51,6 +53,7 @@ export function createClient(options: ClientOptions): Client {
     jobs: jobsApi(transport),
     agents: agentsApi(transport),
     flows: flowsApi(transport),
+    clientTokens: clientTokensApi(transport),
     keys: keysApi(transport),
     principals: principalsApi(transport),
     organization: organizationApi(transport),

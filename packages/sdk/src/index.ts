@@ -24,6 +24,7 @@ export type {
   UpdateRun,
 } from './runs.ts';
 export type { StartedStream, StartRun, StartStreamOptions } from './start-stream.ts';
+export type { ClientTokensApi, CreateClientToken, UpdateClientToken } from './client-tokens.ts';
 export type { CreateFlow, FlowsApi, UpdateFlow } from './flows.ts';
 export type { InboxApi } from './inbox.ts';
 export type { CreateJob, JobsApi } from './jobs.ts';

@@ -45,6 +45,7 @@ create index client_sessions_by_expiry on client_sessions (expires_at);
 -- Stays when its session is gone.
 create table client_feedback (
   id text primary key,
+  number bigint generated always as identity,
   organization_id integer not null references organizations (id),
   token_id text not null references client_tokens (id),
   session_id text not null,
@@ -59,4 +60,4 @@ create table client_feedback (
   updated_at timestamptz not null default now(),
   unique (session_id, type, message_id)
 );
-create index client_feedback_of_token on client_feedback (token_id, created_at);
+create index client_feedback_of_token on client_feedback (token_id, number desc);

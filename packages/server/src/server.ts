@@ -201,7 +201,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const reads = { events, snapshots, runs };
   const knownTools = (agent: RunAgent | null): UnaskedTools => unaskedTools(toolOptions(agent));
   const childRun = (delegation: Delegation): Promise<NewRun> =>
-    newChildRun({ runs, agents, newRunId: () => v7(), reseal }, delegation);
+    newChildRun({ runs, agents, flows, newRunId: () => v7(), reseal }, delegation);
   const segments = createSegmentRunner({
     committer,
     ...reads,

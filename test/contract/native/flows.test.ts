@@ -105,6 +105,12 @@ describe('saved flows', () => {
       expect((await developer.refused('POST', '/v1/runs', body)).errors?.[0]?.path).toBe(path);
     }
     expect(await developer.refused('POST', '/v1/runs', { flow: 'flow_0' })).toMatchObject({ status: 404 });
+    const fallback = { then: 'fail', fallbacks: [{ type: 'model', model: 'gated/of-no-price' }] };
+    const limited = { flow: { steps: [{ ...ASK, onError: fallback }] }, limits: { maxCostUsd: 1 } };
+    expect(await developer.refused('POST', '/v1/runs', limited)).toMatchObject({
+      code: 'not_configured',
+      detail: expect.stringContaining('gated/of-no-price') as string,
+    });
   });
 });
 

@@ -173,7 +173,13 @@ describe('the OpenAPI document', () => {
     }
     expect(await (await get('/', 'application/json')).json()).toMatchObject({
       name: 'fermata',
-      faces: [{ name: 'native' }, { name: 'telnyx' }, { name: 'codegen' }, { name: 'shannon' }],
+      faces: [
+        { name: 'native' },
+        { name: 'telnyx' },
+        { name: 'codegen' },
+        { name: 'runtype' },
+        { name: 'shannon' },
+      ],
     });
     expect(await (await get('/healthz')).json()).toEqual({ status: 'ok' });
     expect(await (await get('/readyz')).json()).toEqual({ status: 'ready' });

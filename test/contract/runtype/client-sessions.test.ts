@@ -1,4 +1,4 @@
-import type { CreateClientTokenReply } from '@fermata/protocol';
+import type { ClientFeedback, ClientToken, CreateClientTokenReply } from '@fermata/protocol';
 import { describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
 import { newClientToken, Page, SHOP } from './client-page.ts';
@@ -141,6 +141,22 @@ describe('client sessions', () => {
     expect((await give({ type: 'nps', rating: 0 })).status).toBe(201);
     const other = await page.begin();
     expect((await give({ type: 'upvote', messageId: 'm1', sessionId: other.sessionId })).status).toBe(201);
+    const { api, viewer, stranger } = world();
+    const { data: tokens } = await api.call<{ data: ClientToken[] }>('GET', '/v1/client-tokens?limit=100');
+    const id = tokens.find(({ prefix }) => token.startsWith(prefix))?.id ?? '';
+    const path = `/v1/client-tokens/${id}/feedback`;
+    const listed = await viewer.call<{ data: ClientFeedback[]; nextCursor: string }>(
+      'GET',
+      `${path}?limit=2`,
+    );
+    expect(listed.data.map(({ type }) => type)).toEqual(['upvote', 'nps']);
+    const rest = await viewer.call<{ data: ClientFeedback[] }>('GET', `${path}?cursor=${listed.nextCursor}`);
+    expect(rest.data).toMatchObject([
+      { type: 'csat', rating: 5, messageId: null, metadata: { a: 1 } },
+      { type: 'copy', messageId: 'm1' },
+      { id: first.body.feedbackId, comment: 'twice', clientTokenId: id },
+    ]);
+    expect((await stranger.refused('GET', path)).status).toBe(404);
   });
 
   verifies(['client.feedback-refusals'], async () => {

@@ -1,152 +1,295 @@
 import { describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { newClientToken, Page } from './client-page.ts';
-import { frameOf, RuntypeClient, textIn, types } from './runtype-client.ts';
+import { frameOf, RuntypeClient, textIn, types, type RuntypeFrame } from './runtype-client.ts';
+import { pageTool, scripted } from './scripted.ts';
 import { verifies } from './verifies.ts';
 
 const world = sharedWorld();
-const developer = (): RuntypeClient => RuntypeClient.of(world(), world().developer.key);
+const runtype = (): RuntypeClient => RuntypeClient.of(world());
+const USER = { role: 'user', content: 'hello' };
 
-type Flow = Record<string, unknown> & { id: string; steps: Record<string, unknown>[] };
-
-const STEPS = [
-  {
-    id: 'shout',
-    name: 'Shout',
-    type: 'transform-data',
-    config: {
-      script: 'return input.user_message.toUpperCase();',
-      outputVariable: 'loud',
-      sandboxProvider: 'quickjs',
-    },
-  },
-  {
-    name: 'Say',
-    type: 'send-stream',
-    enabled: true,
-    when: 'loud.length > 0',
-    config: { message: 'You said {{loud}}' },
-  },
-];
-const FULL = { name: 'Echoing', description: 'Shouts', sampleMetadata: { a: 1 }, steps: STEPS };
-
-async function save(body: Record<string, unknown>): Promise<Flow> {
-  const reply = await developer().request<Flow>('POST', '/v1/flows', { body });
-  expect([reply.status, reply.status === 201 ? '' : reply.text]).toEqual([201, '']);
-  return reply.body;
+function run(steps: Record<string, unknown>[], more: Record<string, unknown> = {}): Promise<RuntypeFrame[]> {
+  return runtype().dispatch({ flow: { name: 'Test', steps }, messages: [USER], ...more });
 }
 
-describe('saved flows', () => {
-  verifies(['flows.crud'], async () => {
-    const created = await save(FULL);
-    const [first, second] = STEPS;
-    expect(created).toMatchObject({ ...FULL, steps: [first, { ...second, id: 'step-2' }] });
-    expect(created).toMatchObject({
-      id: expect.stringMatching(/^flow_/) as string,
-      organizationId: '1',
-      stepCount: 2,
-      lastRunAt: null,
-      flowSteps: [
-        { id: 'shout', order: 0 },
-        { id: 'step-2', order: 1 },
+const step = (type: string, config: Record<string, unknown>, more: Record<string, unknown> = {}) => ({
+  name: type,
+  type,
+  config,
+  ...more,
+});
+
+const say = (message: string): Record<string, unknown> => step('send-stream', { message });
+
+describe('a flow', () => {
+  verifies(['flow.order'], async () => {
+    const frames = await run(
+      [
+        step('set-variable', { variableName: 'city', value: 'Oslo' }, { id: 's1' }),
+        step(
+          'prompt',
+          { model: 'script/echo', userPrompt: 'In {{city}}, {{user_message}}', outputVariable: 'answer' },
+          { id: 's2' },
+        ),
+        step(
+          'transform-data',
+          { script: 'return { shout: answer.toUpperCase(), n: input.count + 1 }', outputVariable: 'loud' },
+          { id: 's3' },
+        ),
+        { ...say('{{loud.shout}} {{loud.n}}'), id: 's4' },
       ],
-    });
-    const path = `/v1/flows/${created.id}`;
-    expect((await developer().request<Flow>('GET', path)).body).toEqual(created);
-    const renamed = await developer().request<Flow>('PUT', path, {
-      body: { name: 'Louder', description: null },
-    });
-    expect(renamed.body).toMatchObject({ name: 'Louder', description: null, sampleMetadata: { a: 1 } });
-    expect(renamed.body.steps).toEqual(created.steps);
-    const shorter = await developer().request<Flow>('PUT', path, { body: { flowSteps: [first] } });
-    expect(shorter.body).toMatchObject({ name: 'Louder', stepCount: 1, steps: [first] });
-    expect(await world().api.call('GET', path)).toMatchObject({
-      name: 'Louder',
-      steps: [{ id: 'shout' }],
-      version: 3,
-    });
-
-    const other = await save({ name: 'Louder still', flowSteps: STEPS });
-    const page = await developer().request<{ data: Flow[]; pagination: Record<string, unknown> }>(
-      'GET',
-      '/v1/flows?search=loud&limit=1&includeCount=true',
+      { inputs: { count: 41 } },
     );
-    expect(page.body.data).toMatchObject([{ id: other.id, name: 'Louder still', stepCount: 2 }]);
-    expect(page.body.pagination).toMatchObject({ hasMore: true, totalCount: 2 });
-    const viewer = RuntypeClient.of(world(), world().viewer.key);
-    expect((await viewer.request('GET', path)).status).toBe(200);
-    expect((await viewer.request('DELETE', path)).status).toBe(403);
-    const stranger = RuntypeClient.of(world(), world().stranger.key);
-    expect((await stranger.request('GET', path)).status).toBe(404);
-    expect((await developer().request('DELETE', path)).status).toBe(204);
-    expect((await developer().request('GET', path)).status).toBe(404);
-  });
-
-  verifies(['flows.dispatch'], async () => {
-    const flow = await save(FULL);
-    const messages = [{ role: 'user', content: 'hello' }];
-    const frames = await developer().dispatch({ flowId: flow.id, messages });
+    expect(types(frames)).toEqual([
+      'execution_start',
+      'step_start',
+      'step_complete',
+      'step_start',
+      'text_start',
+      'text_delta',
+      'text_complete',
+      'step_complete',
+      'step_start',
+      'step_complete',
+      'step_start',
+      'text_start',
+      'text_delta',
+      'text_complete',
+      'step_complete',
+      'execution_complete',
+    ]);
     expect(frameOf(frames, 'execution_start')).toMatchObject({
       kind: 'flow',
-      flowId: flow.id,
-      flowName: 'Echoing',
+      flowName: 'Test',
+      totalSteps: 4,
     });
-    expect(textIn(frames)).toBe('You said HELLO');
-    const rows = await developer().request<{ data: Record<string, unknown>[] }>(
-      'GET',
-      `/v1/agents/${flow.id}/executions`,
+    expect(textIn(frames)).toBe('In Oslo, helloIN OSLO, HELLO 42');
+    const starts = frames.filter(({ event }) => event === 'step_start').map(({ data }) => data);
+    expect(starts.map((one) => [one['id'], one['stepType'], one['index'], one['totalSteps']])).toEqual([
+      ['s1', 'set-variable', 0, 4],
+      ['s2', 'prompt', 1, 4],
+      ['s3', 'transform-data', 2, 4],
+      ['s4', 'send-stream', 3, 4],
+    ]);
+    const ends = frames.filter(({ event }) => event === 'step_complete').map(({ data }) => data);
+    expect(ends[1]).toMatchObject({
+      success: true,
+      result: { response: 'In Oslo, hello' },
+      stopReason: 'end_turn',
+    });
+    expect(ends[2]).toMatchObject({ result: { shout: 'IN OSLO, HELLO', n: 42 } });
+    expect(ends[2]).not.toHaveProperty('stopReason');
+    expect(frameOf(frames, 'execution_complete')).toMatchObject({
+      kind: 'flow',
+      success: true,
+      totalSteps: 4,
+      successfulSteps: 4,
+      failedSteps: 0,
+    });
+  });
+
+  verifies(['flow.branches'], async () => {
+    const frames = await run([
+      step(
+        'conditional',
+        { condition: 'user_message === "hello"', trueSteps: [say('yes')], falseSteps: [say('no')] },
+        { id: 'c' },
+      ),
+      { ...say('never'), when: 'false' },
+      { ...say('off'), enabled: false },
+      { ...say('first'), order: 0 },
+    ]);
+    expect(textIn(frames)).toBe('yesfirst');
+    const skipped = frames.filter(({ event }) => event === 'step_skip').map(({ data }) => data['when']);
+    expect(skipped).toContain('false');
+    expect(skipped).toHaveLength(2);
+  });
+
+  verifies(['flow.requests'], async () => {
+    const { target } = world();
+    const frames = await run(
+      [
+        step('api-call', {
+          http: { url: `${target.url}/{{what}}`, method: 'POST', body: { q: '{{user_message}}' } },
+          auth: { type: 'bearer', token: 'hush-hush' },
+          outputVariable: 'got',
+        }),
+        step(
+          'fetch-url',
+          { http: { url: 'http://169.254.169.254/secrets' }, errorHandling: { onError: 'continue' } },
+          { id: 'metadata' },
+        ),
+        say('after'),
+      ],
+      { inputs: { what: 'thing' } },
     );
-    expect(rows.body.data).toMatchObject([{ agentId: flow.id, agentSource: null, status: 'completed' }]);
-
-    const page = new Page(world(), await newClientToken(world(), { target: flow.id }));
-    const init = await page.post('init', { token: page.token, flowId: flow.id });
-    expect(init.body).toMatchObject({ targetId: flow.id, flow: { id: flow.id, name: 'Echoing' } });
-    const answer = await page.frames('chat', { sessionId: init.body['sessionId'], messages });
-    expect(types(answer).at(-1)).toBe('execution_complete');
-    expect(textIn(answer)).toBe('You said HELLO');
+    const ends = frames.filter(({ event }) => event === 'step_complete').map(({ data }) => data);
+    expect(ends[0]).toMatchObject({ stepType: 'api-call', success: true });
+    expect(ends[1]).toMatchObject({ id: 'metadata', success: false, error: expect.any(String) as string });
+    expect(textIn(frames)).toBe('after');
+    expect(types(frames)).not.toContain('tool_start');
+    expect(JSON.stringify(frames)).not.toContain('hush-hush');
+    expect(frames.at(-1)?.data).toMatchObject({
+      type: 'execution_complete',
+      failedSteps: 1,
+      successfulSteps: 2,
+    });
   });
 
-  verifies(['flows.refusals'], async () => {
-    const step = (over: Record<string, unknown>): Record<string, unknown> => ({
-      steps: [{ ...STEPS[1], ...over }],
+  verifies(['flow.failure'], async () => {
+    const frames = await run([step('transform-data', { script: 'throw new Error("broken")' }), say('never')]);
+    expect(types(frames)).toEqual(['execution_start', 'step_start', 'step_complete', 'execution_error']);
+    expect(frameOf(frames, 'step_complete')).toMatchObject({
+      success: false,
+      error: expect.stringContaining('broken') as string,
     });
-    const nested = { condition: 'true', trueSteps: [{ id: 'in', name: 'In', type: 'crawl', config: {} }] };
-    const bad: [Record<string, unknown>, number, string][] = [
-      [{ steps: undefined }, 400, 'steps'],
-      [{ steps: [] }, 400, 'steps'],
-      [step({ type: 'send-email' }), 422, 'steps[0].type'],
-      [step({ type: 'conditional', config: nested }), 422, 'steps[0].config.trueSteps[0].type'],
-      [step({ type: 'conditional', config: {} }), 400, 'steps[0].config.condition'],
-      [step({ id: 'with space' }), 400, 'steps[0].id'],
-      [{ steps: [STEPS[0], STEPS[0]] }, 400, 'steps.1.id'],
-      [step({ when: 'loud.length >' }), 400, 'steps.0.when'],
-      [step({ config: { message: '{{ loud' } }), 400, 'steps.0.text'],
-    ];
-    for (const [over, status, path] of bad) {
-      const reply = await developer().request<{ details?: { path: string }[] }>('POST', '/v1/flows', {
-        body: { ...FULL, ...over },
+    const fallback = await run([
+      step('transform-data', {
+        script: 'throw new Error("broken")',
+        outputVariable: 'x',
+        errorHandling: { onError: 'fallback', fallbacks: [{ type: 'message', message: 'instead' }] },
+      }),
+      say('{{x}}'),
+    ]);
+    expect(textIn(fallback)).toBe('instead');
+  });
+
+  verifies(['flow.pause'], async () => {
+    const agentId = await scripted(world(), [
+      { text: 'I look.', toolCalls: [{ tool: 'get_cart' }] },
+      { text: 'It is empty.' },
+    ]);
+    const frames = await run(
+      [
+        step('execute-agent', { agentId, message: '{{user_message}}', outputVariable: 'a' }, { id: 'ask' }),
+        say('[{{a}}]'),
+      ],
+      { clientTools: [pageTool('get_cart')] },
+    );
+    expect(types(frames)).toEqual([
+      'execution_start',
+      'step_start',
+      'text_start',
+      'text_delta',
+      'text_complete',
+      'tool_start',
+      'await',
+    ]);
+    const asked = frameOf(frames, 'await');
+    expect(asked).toMatchObject({ toolName: 'get_cart', origin: 'webmcp', stepId: 'ask' });
+    const rest = await runtype().resume({
+      executionId: asked['executionId'],
+      toolOutputs: { [String(asked['toolCallId'])]: 'nothing' },
+    });
+    expect(types(rest)).toEqual([
+      'execution_start',
+      'step_start',
+      'text_start',
+      'text_delta',
+      'text_complete',
+      'step_complete',
+      'step_start',
+      'text_start',
+      'text_delta',
+      'text_complete',
+      'step_complete',
+      'execution_complete',
+    ]);
+    expect(frameOf(rest, 'execution_start')).toMatchObject({ kind: 'flow', resumed: true });
+    expect(frameOf(rest, 'step_start')).toMatchObject({ id: 'ask', stepType: 'execute-agent' });
+    expect(textIn(rest)).toBe('It is empty.[It is empty.]');
+    const all = await runtype().frames(
+      'GET',
+      `/v1/agents/x/executions/${String(asked['executionId'])}/events`,
+    );
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  });
+
+  verifies(['flow.tool-call'], async () => {
+    const frames = await run(
+      [
+        step(
+          'tool-call',
+          { toolId: 'get-Cart', parameters: { full: '{{yes}}' }, outputVariable: 'cart' },
+          { id: 't' },
+        ),
+        say('{{cart.items}}'),
+      ],
+      { clientTools: [pageTool('get-Cart')], inputs: { yes: true } },
+    );
+    expect(types(frames)).toEqual(['execution_start', 'step_start', 'tool_start', 'await']);
+    const asked = frameOf(frames, 'await');
+    expect(asked).toMatchObject({ toolName: 'get-Cart', parameters: { full: true } });
+    const rest = await runtype().resume({
+      executionId: asked['executionId'],
+      toolOutputs: { 'webmcp:get-Cart': { items: 3 } },
+    });
+    expect(types(rest).slice(0, 3)).toEqual(['execution_start', 'step_start', 'step_complete']);
+    expect(textIn(rest)).toBe('3');
+    const unknown = await runtype().request('POST', '/v1/dispatch', {
+      body: { flow: { name: 'f', steps: [step('tool-call', { toolId: 'tool_saved' })] } },
+    });
+    expect(unknown.status).toBe(422);
+  });
+
+  verifies(['flow.wait'], async () => {
+    const frames = await run([step('wait-until', { delayMs: 30 }), say('later')]);
+    expect(types(frames).slice(0, 3)).toEqual(['execution_start', 'step_start', 'step_complete']);
+    expect(textIn(frames)).toBe('later');
+  });
+
+  verifies(['flow.saved'], async () => {
+    const flow = {
+      name: 'Saved',
+      steps: [
+        { id: 'a', name: 'Ask', type: 'agent', agent: { model: 'script/echo' }, messages: '{{ messages }}' },
+      ],
+    };
+    const { id } = await world().api.call<{ id: string }>('POST', '/native/v1/flows', flow);
+    for (const body of [{ flowId: id }, { flow: { id } }]) {
+      const frames = await runtype().dispatch({ ...body, messages: [USER], clientTools: [pageTool('x')] });
+      expect(frameOf(frames, 'execution_start')).toMatchObject({
+        kind: 'flow',
+        flowId: id,
+        flowName: 'Saved',
       });
-      expect([over, reply.status, reply.body.details?.[0]?.path]).toEqual([over, status, path]);
+      expect(textIn(frames)).toBe('hello');
     }
-    const large = { ...FULL, sampleMetadata: { x: 'x'.repeat(70_000) } };
-    expect((await developer().request('POST', '/v1/flows', { body: large })).status).toBe(413);
+    const reply = await runtype().request('POST', '/v1/dispatch', {
+      body: { flowId: id, messages: [USER], options: { streamResponse: false } },
+    });
+    expect(reply.body).toMatchObject({ success: true, status: 'completed', finalOutput: 'hello' });
   });
 
-  verifies(['flows.native'], async () => {
-    const { api } = world();
-    const native = await api.call<{ id: string }>('POST', '/v1/flows', {
-      name: 'Native',
-      steps: [{ id: 'wait', name: 'Wait', type: 'wait', delayMs: 1000 }],
-    });
-    const path = `/v1/flows/${native.id}`;
-    const shown = await developer().request<Flow>('GET', path);
-    expect(shown.body).toMatchObject({ name: 'Native', steps: [{ id: 'wait', name: 'Wait', type: 'wait' }] });
-    await developer().request('PUT', path, { body: { name: 'Renamed' } });
-    expect(await api.call('GET', path)).toMatchObject({
-      name: 'Renamed',
-      steps: [{ type: 'wait', delayMs: 1000 }],
-    });
-    await developer().request('PUT', path, { body: { steps: STEPS } });
-    expect(await api.call('GET', path)).toMatchObject({ steps: [{ type: 'transform' }, { type: 'send' }] });
-  });
+  verifies(
+    ['flow.bad-input'],
+    async () => {
+      const refuse = (one: Record<string, unknown>) =>
+        runtype().request('POST', '/v1/dispatch', { body: { flow: { name: 'f', steps: [one] } } });
+      for (const one of [
+        step('prompt', { model: 7 }),
+        step('transform-data', {}),
+        step('transform-data', { script: 'return (' }),
+        step('set-variable', { variableName: 'not a name', value: 1 }),
+        step('fetch-url', { http: {} }),
+        step('conditional', { trueSteps: [] }),
+        step('send-stream', { message: '{% if %}' }),
+        step('set-variable', { variableName: 'a', value: 1 }, { when: 'x ===' }),
+        step('set-variable', { variableName: 'a', value: 1 }, { id: 'no spaces' }),
+      ]) {
+        const reply = await refuse(one);
+        expect(reply.status, `${JSON.stringify(one)} ${reply.text}`).toBe(400);
+        expect(reply.body).toMatchObject({
+          details: [{ path: expect.stringMatching(/^flow\.steps/) as string }],
+        });
+      }
+      const endless = await run([step('transform-data', { script: 'for (;;) {}' })]);
+      expect(endless.at(-1)?.event).toBe('execution_error');
+      const greedy = await run([
+        step('transform-data', { script: 'const a = []; for (;;) a.push(new Array(1e6).fill(1))' }),
+      ]);
+      expect(greedy.at(-1)?.event).toBe('execution_error');
+    },
+    60_000,
+  );
 });

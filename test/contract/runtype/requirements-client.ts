@@ -38,4 +38,7 @@ export const CLIENT_REQUIREMENTS: Readonly<Record<string, string>> = {
   'flows.refusals':
     'steps that no dispatch could carry out, or that do not parse, are refused when they are saved',
   'flows.native': 'a flow of the native API is shown by its steps, and keeps those that are not replaced',
+  'widget.tools':
+    'the widget’s own client talks with a client token, resumes, and sends its tools once more when it is asked to',
+  'widget.approval': 'the widget’s own client approves without a key, and gives feedback',
 };

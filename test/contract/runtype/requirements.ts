@@ -2,6 +2,7 @@ import { CLIENT_REQUIREMENTS } from './requirements-client.ts';
 
 /** What the Runtype face promises, by section of Runtype's wire. */
 export const REQUIREMENTS: Readonly<Record<string, string>> = {
+  ...CLIENT_REQUIREMENTS,
   'http.errors': 'errors are {error, details?}, an unknown path is 404, another method 405',
   'http.cors': 'a preflight is 204 with the headers that widgets send, and replies vary by Origin',
   'stream.text': 'text comes in the canonical order, with ids and seqs that belong together',
@@ -42,5 +43,24 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'dispatch.mounts': 'the proxy’s paths work too',
   'events.replay': 'every frame is a place to go on from, at any time',
   'events.live': 'a stream that broke off goes on live',
-  ...CLIENT_REQUIREMENTS,
+  'flow.order': 'steps come in the canonical order, with their index, type and result',
+  'flow.branches': 'a condition takes one branch, and steps are skipped by when and enabled',
+  'flow.requests': 'requests of steps are made with their secrets, and private addresses refused',
+  'flow.failure': 'a failed step stops the flow, unless its errorHandling says otherwise',
+  'flow.pause': 'a flow pauses in a step and goes on in it',
+  'flow.tool-call': 'a step may call a tool of the page',
+  'flow.wait': 'a wait goes on by itself, in the same answer',
+  'flow.saved': 'a saved flow is run by its id, with the tools of the page',
+  'flow.bad-input': 'steps that cannot work are refused, and scripts that run away end',
+  'child.approval':
+    'what a child run asks is asked here and answered here, and its text is told as output alone',
+  'input.elicitation': 'a question to a person is an await with its schema, which the answer must fit',
+  'stream.fallback': 'fallbacks of the model are told',
+  'stream.ends': 'limits end an execution as complete, failures as an error',
+  'stream.hold': 'a hold keeps the answer open until the run goes on',
+  'http.root': 'with --root runtype the face is at / too, for the origins that are named',
+  'http.auth':
+    'keys come as Bearer, bare in Authorization, or as X-API-Key; a role that does not suffice is 403',
+  'resume.running': 'a resume of what is at work attaches to it from its last pause',
+  'resume.idempotency': 'a repeated key of a resume does nothing again, and attaches',
 };

@@ -214,6 +214,32 @@ describe('outputs', () => {
     });
   });
 
+  verifies(['resume.running'], async () => {
+    const slow = { deltas: ['one', ' two', ' three'], deltaDelayMs: 100 };
+    const agentId = await scripted(world(), [slow]);
+    const stream = runtype().stream('POST', '/v1/dispatch', { body: conversation(agentId) });
+    const first = (await stream.next()).value as RuntypeFrame;
+    const executionId = String(first.data['executionId']);
+    const attached = await runtype().resume({ executionId, toolOutputs: { nobody: 1 } });
+    expect(types(attached).slice(0, 2)).toEqual(['execution_start', 'turn_start']);
+    expect(attached[0]?.data).toMatchObject({ resumed: true, agentId, agentName: 'scripted' });
+    expect(textIn(attached)).toBe('one two three');
+    await stream.return();
+  });
+
+  verifies(['resume.idempotency'], async () => {
+    const { executionId } = await awaiting([{ tool: 'a' }, { tool: 'b' }], [pageTool('a'), pageTool('b')]);
+    const headers = { 'idempotency-key': `resume-${executionId}` };
+    const body = { executionId, messages: [{ role: 'user', content: 'once' }] };
+    for (const _time of [1, 2]) {
+      const frames = await runtype().frames('POST', '/v1/dispatch/resume', { body, headers });
+      expect(types(frames)).toEqual(['execution_start', 'await']);
+    }
+    const rest = await runtype().resume({ executionId, toolOutputs: { a: 1, b: 2 } });
+    expect(rest.at(-1)?.event).toBe('execution_complete');
+    expect((await messagesOf(executionId)).filter((text) => text === 'user: once')).toHaveLength(1);
+  });
+
   verifies(['resume.bad-input'], async () => {
     const { executionId } = await awaiting([{ tool: 'a' }], [pageTool('a')]);
     const post = (body: unknown, path = '/v1/dispatch/resume') => runtype().request('POST', path, { body });

@@ -1,5 +1,6 @@
 import type { AgentFields, JsonObject } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
+import { comesTo } from '../../world/delegating.ts';
 import { sharedWorld } from '../../world/server.ts';
 
 const world = sharedWorld();
@@ -90,5 +91,33 @@ describe('what an agent says of its model and tools', () => {
     call.end();
     await api.reaches(run.id, 'succeeded');
     expect(call.body).toMatchObject({ temperature: 0.5, parallel_tool_calls: false });
+  });
+
+  it('is foretold by a preview: a tool that must be called takes one more turn', async () => {
+    const { api } = world();
+    const { model } = world();
+    const tools = [{ type: 'builtin', name: 'record_note', mustCall: true }];
+    const run = await api.start({ agent: { model: 'gated/x', tools }, input: 'Hello' });
+    const first = await model.next();
+    await api.command(run.id, 'pause');
+    first.say('Done.');
+    first.end();
+    await comesTo(api, run.id, 'paused');
+    const { preview } = await api.call<{ preview: { next: string; turn: object } }>(
+      'POST',
+      `/v1/runs/${run.id}/resume?dryRun=true`,
+      {},
+    );
+    expect(preview).toMatchObject({ next: 'turn', turn: { number: 2, attempt: 1, when: 'now' } });
+    await api.command(run.id, 'resume');
+    const forced = await model.next();
+    expect(forced.body).toMatchObject({ tool_choice: { function: { name: 'record_note' } } });
+    forced.ask({ tool: 'record_note', args: { text: 'seen' } });
+    const last = await model.next();
+    expect(last.body).not.toHaveProperty('tool_choice.function');
+    last.say('Noted.');
+    last.end();
+    const ended = await api.finished(run.id);
+    expect(ended).toMatchObject({ status: 'succeeded', output: 'Noted.', usage: { turns: 3 } });
   });
 });

@@ -135,4 +135,81 @@ describe('a tool of type run', () => {
     await api.command(run.id, 'cancel');
     await comesTo(api, child.id, 'cancelled');
   });
+
+  it('runs a flow, saved or inline, with the arguments as its input', async () => {
+    const { api } = world();
+    const steps = [
+      { id: 's1', name: 'Make', type: 'transform', script: 'return input.city.toUpperCase() + input.days;' },
+    ];
+    const saved = await api.call<{ id: string }>('POST', '/v1/flows', { name: 'Cities', steps });
+    for (const flow of [saved.id, { name: 'Cities', steps }]) {
+      const tool = { inputSchema: { type: 'object' }, run: { flow } };
+      const run = await start(tool, [{ city: 'Oslo', days: 2 }], { limits: { maxTurns: 10 } });
+      await comesTo(api, run.id, 'succeeded');
+      expect(await results(run.id)).toEqual(['OSLO2']);
+      expect(only(await childrenOf(api, run.id))).toMatchObject({
+        kind: 'flow',
+        agent: null,
+        flow: { id: typeof flow === 'string' ? flow : null, name: 'Cities' },
+        input: { city: 'Oslo', days: 2 },
+        limits: { maxTurns: 9 },
+      });
+    }
+  });
+
+  it('runs a flow whose agent asks through the parent, and a flow that cannot be run is an error', async () => {
+    const { api } = world();
+    const agent = { model: 'script/asks', script: [QUESTION, { text: 'thanks' }], tools: [ASK] };
+    const flow = { steps: [{ id: 's1', name: 'Ask', type: 'agent', agent, prompt: '{{ message }}' }] };
+    const run = await start({ run: { flow } }, [{ message: 'Ask.' }]);
+    const asked = await eventually(
+      async () => (await api.run(run.id)).openWaits.find(({ kind }) => kind === 'input'),
+      { what: 'the question of the flow at the parent' },
+    );
+    await api.answer(asked.id, { value: 'this' });
+    await comesTo(api, run.id, 'succeeded');
+    expect(await results(run.id)).toEqual(['thanks']);
+    const gone = await start({ run: { flow: 'flow_none' } }, [{ message: 'x' }]);
+    await comesTo(api, gone.id, 'succeeded');
+    expect(await results(gone.id)).toEqual([
+      { code: 'tool_failed', message: expect.stringContaining('no such flow') },
+    ]);
+  });
+
+  it('may be a step of a flow', async () => {
+    const { api } = world();
+    const tool = { type: 'run', name: 'expert', run: { agent: ECHO } };
+    const step = { id: 's1', name: 'Ask', type: 'tool', tool, args: { message: '{{ question }}' } };
+    const run = await api.start({ flow: { steps: [step] }, input: { question: 'Well?' } });
+    expect((await comesTo(api, run.id, 'succeeded')).output).toBe('Well?');
+    expect(only(await childrenOf(api, run.id))).toMatchObject({ parentId: run.id, input: 'Well?' });
+  });
+});
+
+describe('what an agent says of its model and tools', () => {
+  it('holds in a step of a flow', async () => {
+    const { api } = world();
+    const agent = {
+      model: 'script/broken',
+      script: [{ error: { status: 400, message: 'out of order' } }, { toolCalls: [{ tool: 'record_note' }] }],
+      fallbacks: [{ type: 'retry' }, { type: 'output', output: 'I am sorry.' }],
+      tools: [{ type: 'builtin', name: 'record_note', mustCall: true, maxCalls: 1 }],
+    };
+    const step = { id: 's1', name: 'Ask', type: 'agent', agent, prompt: 'Well?' };
+    const send = { id: 's2', name: 'Tell', type: 'send', text: 'told' };
+    const run = await api.start({ flow: { steps: [step, send] }, input: {} });
+    await comesTo(api, run.id, 'succeeded');
+    const turns = (await api.events(run.id)).flatMap(({ type, data }) =>
+      type === 'turn.started' && 'through' in data ? [[data.turn, data.fallback, data.forced]] : [],
+    );
+    expect(turns).toEqual([
+      [1, undefined, undefined],
+      [1, 0, undefined],
+      [1, 1, undefined],
+      [2, undefined, 'record_note'],
+      [3, undefined, undefined],
+      [3, 0, undefined],
+      [3, 1, undefined],
+    ]);
+  });
 });

@@ -12,6 +12,7 @@ import { renderRunLine } from '../render/render-run.ts';
 interface Options extends GlobalOptions {
   inputJson?: Json;
   agent?: string;
+  flow?: string;
   model?: string;
   title?: string;
   runKey?: string;
@@ -30,6 +31,7 @@ export const addRunsStart: AddCommand = (parent, context, outcome) => {
     .argument('[input]', 'what to tell the agent; "-" reads it from stdin')
     .option('--input-json <json>', 'the input as JSON instead', jsonValue)
     .option('--agent <id>', 'a saved agent; absent: the default agent')
+    .option('--flow <id>', 'a saved flow instead')
     .option('--model <name>', "model in place of the agent's, such as script/echo")
     .option('--title <text>', 'title')
     .option('--run-key <name>', 'your own unique name: the same again gives the same run')
@@ -84,11 +86,12 @@ async function startBody(
   }
   const text = input === '-' ? (await context.readStdin()).trimEnd() : input;
   const said = options.inputJson ?? text;
-  const { agent, model, title, runKey, session, metadata } = options;
+  const { agent, flow, model, title, runKey, session, metadata } = options;
   const body: JsonObject = {
     ...options.body,
     ...(said !== undefined && { input: said }),
     ...(agent !== undefined && { agent }),
+    ...(flow !== undefined && { flow }),
     ...(model !== undefined && { model }),
     ...(title !== undefined && { title }),
     ...(runKey !== undefined && { key: runKey }),

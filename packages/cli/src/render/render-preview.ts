@@ -52,6 +52,7 @@ export function renderPreview(preview: Preview, style: Style): string[] {
 const NEXT: Record<Preview['next'], string> = {
   turn: 'a model turn',
   calls: 'the calls are made',
+  step: 'a step of its flow ends or begins',
   in_flight: 'the step under way goes on',
   waits: 'waits for an answer',
   held: 'stays held',

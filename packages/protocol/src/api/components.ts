@@ -14,11 +14,11 @@ import {
 } from '../agent.ts';
 import { partSchema } from '../content.ts';
 import { checkpointSchema, eventTypeSchema, runErrorSchema } from '../event.ts';
-import { holdSchema } from '../hold.ts';
-import { planStepSchema } from '../plan-step.ts';
 import { flowErrorHandlingSchema, flowFallbackSchema, flowFieldsSchema, flowStepSchema } from '../flow.ts';
+import { holdSchema } from '../hold.ts';
 import { limitsSchema } from '../limits.ts';
 import { agentFallbackSchema, modelSettingsSchema } from '../model-settings.ts';
+import { planStepSchema } from '../plan-step.ts';
 import { usageSchema } from '../run.ts';
 import { roleSchema, runStatusSchema } from '../status.ts';
 import { transcriptCallSchema, transcriptMessageSchema } from '../transcript.ts';

@@ -14,9 +14,9 @@ export const dryRunQuerySchema = z.strictObject({
 export type DryRunQuery = z.output<typeof dryRunQuerySchema>;
 
 export const previewNextSchema = z
-  .enum(['turn', 'calls', 'in_flight', 'waits', 'held', 'later', 'client', 'ended'])
+  .enum(['turn', 'calls', 'step', 'in_flight', 'waits', 'held', 'later', 'client', 'ended'])
   .describe(
-    'What the run would do next. turn: a model call starts at once. calls: the calls are made. in_flight: the step under way goes on, and what follows depends on it. waits: nothing, until an open wait is answered. held: nothing, until a hold is released. later: nothing before startAt. client: its client drives it. ended: it has ended',
+    'What the run would do next. turn: a model call starts at once. calls: the calls are made. step: a step of its flow ends or begins, and what follows depends on it. in_flight: the step under way goes on, and what follows depends on it. waits: nothing, until an open wait is answered. held: nothing, until a hold is released. later: nothing before startAt. client: its client drives it. ended: it has ended',
   );
 export type PreviewNext = z.infer<typeof previewNextSchema>;
 

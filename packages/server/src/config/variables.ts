@@ -101,7 +101,7 @@ export const variables = z.object({
   ),
   FERMATA_CORS_ORIGINS: variable(
     'Server',
-    'Origins, separated by commas, whose pages may call the server from a browser; `*` allows every origin.',
+    'Origins, separated by commas, whose pages may call the server from a browser; `*` allows every origin. The codegen face always allows every origin, the runtype face does so while this is not set.',
     list.prefault(''),
     'none',
   ),
@@ -258,7 +258,7 @@ export const variables = z.object({
   FERMATA_SHANNON_DEFAULT_AGENT: faceAgent('shannon'),
   FERMATA_DEFAULT_FLOW: variable(
     'Agents and faces',
-    'Flow (its id, or a JSON file) of requests that name neither agent nor flow, on every face that has no default agent of its own. It goes before `FERMATA_DEFAULT_AGENT`.',
+    'Flow (its id, or a JSON file) of requests that name neither agent nor flow, on every face that has no default agent of its own; runs of missions stay with agents. It goes before `FERMATA_DEFAULT_AGENT`.',
     name.optional(),
     'none: the default agent',
   ),

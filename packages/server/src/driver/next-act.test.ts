@@ -6,8 +6,10 @@ import {
   type MemoryRun,
   type MemoryStore,
 } from '../../../../test/world/memory-committer.ts';
-import type { Command } from '../engine/commands.ts';
+import { flowOf, startStep } from '../engine/commands.fixture.ts';
+import type { Command, CommandOf } from '../engine/commands.ts';
 import { EngineError } from '../engine/errors.ts';
+import { failedStep, stepEnd } from '../engine/random-flow.fixture.ts';
 import { dueAt, isInFlight, type CallState } from '../engine/state.ts';
 import { actionableCalls, nextAct } from './next-act.ts';
 import { ANNA, answering, cancelling, messaging, pausing, resuming } from './segment.fixture.ts';
@@ -103,6 +105,7 @@ const limitArbitrary = fc.record(
   {
     maxTurns: fc.integer({ min: 1, max: 6 }),
     maxToolCalls: fc.integer({ min: 1, max: 4 }),
+    isFlow: fc.boolean(),
     onLimit: fc.constantFrom('pause' as const, 'fail' as const),
   },
   { requiredKeys: [] },
@@ -126,11 +129,13 @@ async function createDriver(settings: {
   maxTurns?: number;
   maxToolCalls?: number;
   onLimit?: 'pause' | 'fail';
+  isFlow?: boolean;
 }): Promise<Driver> {
   let nowMs = Date.parse('2026-01-01T00:00:00Z');
   const store = createMemoryStore(() => (nowMs += 10));
-  const { onLimit, ...limits } = settings;
-  const run = store.create({ agent: { limits, onLimit: onLimit ?? 'pause' } });
+  const { onLimit, isFlow = false, ...limits } = settings;
+  const flow = isFlow ? { agent: null, flow: flowOf('s1', 's2', 's3') } : {};
+  const run = store.create({ agent: { limits, onLimit: onLimit ?? 'pause' }, created: flow });
   const { runId } = run.state;
   let waits = 0;
 
@@ -178,7 +183,7 @@ async function createDriver(settings: {
     await act(step);
   }
 
-  async function act({ choice }: Extract<Step, { op: 'drive' }>): Promise<void> {
+  async function act({ choice, calls }: Extract<Step, { op: 'drive' }>): Promise<void> {
     const next = nextAct(run.state);
     switch (next.kind) {
       case 'turn': {
@@ -191,6 +196,8 @@ async function createDriver(settings: {
         if (call === undefined) throw new Error('an act on a call that is not there');
         return await asSegment(callCommand(call, choice, wait));
       }
+      case 'step':
+        return await asSegment(...stepAct(run, choice, calls));
       case 'finish':
         return await asSegment({ type: 'finish', output: 'done' });
       case 'park':
@@ -220,10 +227,26 @@ async function createDriver(settings: {
   return { run, take };
 }
 
+function thenOf(run: MemoryRun, answer: 'retry' | 'fail' | 'hold', n: number): CommandOf<'failTurn'>['then'] {
+  if (answer === 'retry') return { kind: 'retry', afterMs: 0 };
+  return answer === 'fail' ? failedStep(run, n) : { kind: 'hold' };
+}
+
+/** What a segment does with its flow: ends the step that has its result, or begins what comes next. */
+function stepAct(run: MemoryRun, choice: CallChoice, calls: number): Command[] {
+  const { flow } = run.state;
+  const isFailing = choice === 'fail' ? 0 : 1;
+  if (flow?.step?.phase === 'turns' || flow?.step?.phase === 'call') return stepEnd(run, isFailing);
+  if (flow?.next === null) return [{ type: 'finish', output: 'done' }];
+  if (calls === 1) return [startStep(run, { kind: 'turns' })];
+  if (calls === 2) return [startStep(run, { kind: 'call', tool: 't', args: {} })];
+  return [startStep(run, { kind: 'own', then: stepEnd(run, isFailing, (flow?.step?.attempt ?? 0) + 1) })];
+}
+
 function answerTurn(run: MemoryRun, step: Extract<Step, { op: 'drive' }>): Command {
   const { number: turn, attempt } = run.state.turn;
   if (step.answer === 'retry' || step.answer === 'fail' || step.answer === 'hold') {
-    const then = step.answer === 'retry' ? { kind: 'retry' as const, afterMs: 0 } : { kind: step.answer };
+    const then = thenOf(run, step.answer, step.calls);
     return { type: 'failTurn', turn, attempt, error: { code: 'provider_failed', message: 'no' }, then };
   }
   const asked = step.answer === 'calls' ? step.calls : 0;
@@ -237,6 +260,7 @@ function answerTurn(run: MemoryRun, step: Extract<Step, { op: 'drive' }>): Comma
     usage: { inputTokens: 1, outputTokens: 1, costUsd: null },
     model: 'm',
     output: asked > 0 ? null : 'hm',
+    ...(run.state.flow === undefined ? {} : { then: stepEnd(run, 1) }),
   };
 }
 

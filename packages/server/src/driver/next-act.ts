@@ -1,4 +1,4 @@
-import { dueAt, isInFlight, type RunState } from '../engine/state.ts';
+import { dueAt, isInFlight, isStepAnswered, type RunState } from '../engine/state.ts';
 
 /** What a segment does next with its run. */
 export type Act =
@@ -7,6 +7,8 @@ export type Act =
   /** Calls without a result that nobody carries out: request them, or open their waits. */
   | { kind: 'calls'; callIds: string[] }
   | { kind: 'finish' }
+  /** In a flow: end the step that has its result, or begin the next. */
+  | { kind: 'step' }
   /** Nothing to do here: the run is held, waits, has ended, or is driven by its client. */
   | { kind: 'park' }
   /** A step stands as in flight that this segment does not carry out: it must be given up before it is done again. */
@@ -43,8 +45,11 @@ export function actionableCalls(state: RunState): RunState['calls'] {
   return state.calls.filter((call) => call.state === 'ready' || call.state === 'in_doubt');
 }
 
-function afterTurn({ waits, turn, inbox }: RunState): Act {
+function afterTurn(state: RunState): Act {
+  const { waits, turn, inbox, flow } = state;
   if (waits.length > 0) return { kind: 'park' };
+  if (flow !== undefined && (flow.step?.phase !== 'turns' || isStepAnswered(state))) return { kind: 'step' };
+  if (flow !== undefined) return { kind: 'turn', turn: turn.number + 1, attempt: 1 };
   const isAnswered = turn.number > 0 && turn.asked === 0 && inbox.length === 0;
   return isAnswered ? { kind: 'finish' } : { kind: 'turn', turn: turn.number + 1, attempt: 1 };
 }

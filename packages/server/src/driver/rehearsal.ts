@@ -47,6 +47,8 @@ interface Play {
   /** The last that was done about each call. */
   calls: Map<string, PreviewCall>;
   turn: Rehearsal['turn'];
+  /** The flow goes on, with what no plan of a call tells. */
+  isStepNext: boolean;
 }
 
 /** More steps without the outside than any run takes. */
@@ -57,7 +59,13 @@ const MOST_STEPS = 50;
  * outside must answer: a model, a tool, a person, the client or time. Pure but for the transcript that it is given.
  */
 export async function rehearse(stage: RehearsalStage): Promise<Rehearsed> {
-  const play: Play = { stage, run: createRehearsedRun(stage), calls: new Map(), turn: null };
+  const play: Play = {
+    stage,
+    run: createRehearsedRun(stage),
+    calls: new Map(),
+    turn: null,
+    isStepNext: false,
+  };
   begin(play);
   for (let steps = 0; steps < MOST_STEPS && (await step(play)); steps += 1);
   const { state, error } = play.run;
@@ -78,7 +86,7 @@ function begin({ run, stage }: Play): void {
   if (run.state.startedAt === null && run.state.holds.length === 0) {
     run.commit({ type: 'claim', by: systemActor('driver') });
   }
-  if (stage.definition.agent === null && !isParked(run)) {
+  if (stage.definition.agent === null && run.state.flow === undefined && !isParked(run)) {
     run.commit({ type: 'fail', error: { code: 'not_supported', message: 'the run has no agent' } });
   }
 }
@@ -87,8 +95,10 @@ function begin({ run, stage }: Play): void {
 async function step(play: Play): Promise<boolean> {
   const { run, stage } = play;
   const { agent } = stage.definition;
-  if (agent === null || run.state.startedAt === null) return false;
+  if (run.state.startedAt === null) return false;
   const act = nextAct(run.state);
+  play.isStepNext = act.kind === 'step';
+  if (agent === null) return false;
   switch (act.kind) {
     case 'turn':
       beginTurn(play, agent, act);
@@ -111,6 +121,7 @@ async function step(play: Play): Promise<boolean> {
     case 'give_back':
       // Beside the calls under way, a segment takes up those that have just become ready.
       return (run.isDriven || isRequesting(play)) && run.state.turn.phase === 'tools' && takeUpCalls(play);
+    case 'step':
     case 'park':
       return false;
   }
@@ -256,5 +267,6 @@ function nextOf(play: Play): PreviewNext {
   if (holds.length > 0) return 'held';
   if (mode === 'external') return 'client';
   if (startedAt === null) return 'later';
+  if (play.isStepNext && waits.length === 0) return 'step';
   return waits.length > 0 ? 'waits' : 'in_flight';
 }

@@ -3,11 +3,14 @@ import { estimateTokens } from '../agent/estimate-tokens.ts';
 import type { Models } from '../agent/models/models.ts';
 import type { UnaskedTools } from '../agent/tools/unasked-tools.ts';
 import { EngineError } from '../engine/errors.ts';
-import type { EventReads, RunReads, SnapshotStore } from '../engine/ports.ts';
+import { findStep, runFlow } from '../engine/flow-path.ts';
+import type { EventReads, RunDefinition, RunReads, SnapshotStore } from '../engine/ports.ts';
+import type { RunState } from '../engine/state.ts';
 import type { DryRun, Rehearsal } from '../engine/preview.ts';
-import { applyToTranscript } from '../eventlog/fold.ts';
+import { applyToTranscript, type Transcript } from '../eventlog/fold.ts';
 import { UnknownEvent } from '../eventlog/known-event.ts';
 import { loadTranscript } from '../eventlog/snapshot.ts';
+import { stepAgent } from './flow/step-agent.ts';
 import { keysOfStartedCalls } from './acts/idempotency-key.ts';
 import { rehearse, type Rehearsed, type RehearsalStage } from './rehearsal.ts';
 import { DEFAULT_SEGMENT_LIMITS, type SegmentDeps } from './segment-ports.ts';
@@ -38,12 +41,20 @@ export function createRehearsals(deps: RehearsalDeps): (dryRun: DryRun) => Promi
       wasRequested ? keysOfStartedCalls(deps.events, runId) : new Map<string, string>(),
     ]);
     for (const event of result.events) applyToTranscript(transcript, event);
-    const { agent } = definition;
+    const agent = definition.agent ?? carryingAgent(definition, state, transcript);
     const tools = deps.toolsOf(agent);
     const resolveModel: RehearsalStage['resolveModel'] = (name) => deps.models.resolve(name);
     const { callAttempts } = DEFAULT_SEGMENT_LIMITS;
     const { newChildRun, priceOf } = deps;
-    const known = { definition, tools, startedKeys, resolveModel, newChildRun, priceOf, callAttempts };
+    const known = {
+      definition: { ...definition, agent },
+      tools,
+      startedKeys,
+      resolveModel,
+      newChildRun,
+      priceOf,
+      callAttempts,
+    };
     const stage: RehearsalStage = { state, facts, now, transcript, ...known };
     const { isAssuming, ...played } = await rehearse(stage);
     const shown = agent === null ? null : agentOf(agent, stage);
@@ -51,6 +62,20 @@ export function createRehearsals(deps: RehearsalDeps): (dryRun: DryRun) => Promi
     const warnings = [...warningsOf(played, shown, isAssuming), ...priceWarning(played, cost)];
     return { ...played, agent: shown, cost, warnings };
   };
+}
+
+/** Who carries out the step of the flow that is begun; null between two steps. */
+function carryingAgent(
+  { flow }: RunDefinition,
+  { flow: at }: RunState,
+  transcript: Transcript,
+): RunAgent | null {
+  const stepId = at?.step?.id ?? null;
+  const step = stepId === null ? null : findStep(runFlow(flow)?.steps ?? [], stepId);
+  const begun = transcript.flow?.steps.find(({ id }) => id === stepId);
+  const isCarried =
+    at?.step?.phase === 'turns' || (at?.step?.phase === 'call' && (begun?.call ?? null) !== null);
+  return step === null || begun === undefined || !isCarried ? null : stepAgent(step, begun);
 }
 
 function newer(error: unknown): never {

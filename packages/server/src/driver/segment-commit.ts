@@ -151,6 +151,22 @@ function isEffect(command: Command, event: RunEvent): boolean {
       return event.type === 'wait.opened' && command.waits.some((wait) => wait.id === event.data.id);
     case 'delegate':
       return event.type === 'wait.opened' && command.wait.id === event.data.id;
+    case 'startStep':
+      return (
+        event.type === 'step.started' &&
+        event.data.stepId === command.stepId &&
+        event.data.attempt === command.attempt
+      );
+    case 'completeStep':
+      return event.type === 'step.completed' && event.data.stepId === command.stepId;
+    case 'skipStep':
+      return event.type === 'step.skipped' && event.data.stepId === command.stepId;
+    case 'failStep':
+      return (
+        event.type === 'step.failed' &&
+        event.data.stepId === command.stepId &&
+        event.data.attempt === command.attempt
+      );
     case 'finish':
       return event.type === 'run.succeeded';
     case 'fail':

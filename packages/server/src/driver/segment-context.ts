@@ -1,6 +1,7 @@
-import type { RunAgent } from '@fermata/protocol';
+import type { Json, JsonObject, RunAgent, RunError, TranscriptMessage } from '@fermata/protocol';
 import type { ResolvedTool } from '../agent/tools/resolved-tool.ts';
 import type { Toolbox } from '../agent/tools/toolbox.ts';
+import type { CommandOf, StepEnd } from '../engine/commands.ts';
 import type { RunDefinition } from '../engine/ports.ts';
 import type { SegmentCommit } from './segment-commit.ts';
 import type { SegmentLog } from './segment-log.ts';
@@ -22,6 +23,25 @@ export interface Segment {
   /** No step may be begun any more, and none be waited for. */
   readonly drain: AbortSignal;
   readonly failures: TurnFailures;
+  /** The step of a flow that the turns carry out; null: they are the run's own. */
+  readonly step: TurnsStep | null;
+  /** What a model reads: a list that later events do not lengthen. */
+  messages(): TranscriptMessage[];
+}
+
+/** What the turns of a step of a flow have of their own. */
+export interface TurnsStep {
+  /** Turns of the run before it. */
+  readonly turnsBefore: number;
+  /** Takes the place of every other: a fallback. */
+  readonly model: string | null;
+  /** Of the answer, where the agent has none. */
+  readonly resultSchema?: JsonObject;
+  /** A failure is not the end: something else can be tried. */
+  readonly hasFallback: boolean;
+  /** What ends with this output, unless a message comes before. */
+  ends(output: Json): Promise<readonly StepEnd[]>;
+  fails(error: RunError): CommandOf<'failStep'>;
 }
 
 /** What went wrong with the turn that is being tried; forgotten when it is done, and when the run is parked. */

@@ -1,7 +1,9 @@
-import type { RunEvent } from '@fermata/protocol';
+import type { RunAgent, RunEvent, RunFlow } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
+import { runFlow } from '../engine/flow-path.ts';
 import { loadTranscript } from '../eventlog/snapshot.ts';
 import { UnknownEvent } from '../eventlog/known-event.ts';
+import { createFlowRun, type FlowRun } from './flow/flow-run.ts';
 import { createSegmentCommit } from './segment-commit.ts';
 import { runFields, type Segment } from './segment-context.ts';
 import { createSegmentLog, type SegmentLog } from './segment-log.ts';
@@ -15,6 +17,8 @@ import type { Tenure } from './segment-tenure.ts';
 
 export interface OpenSegment extends AsyncDisposable {
   segment: Segment;
+  /** Null for a run of an agent. */
+  flow: FlowRun | null;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -44,7 +48,8 @@ export async function openSegment(
     const log = createSegmentLog({ runId, state: claimed.state, transcript, events, onLost: onOver });
     const commit = createSegmentCommit({ committer, claimed, log, clock, signal, isOver, onOver });
     feed.into(log);
-    const { agent } = definition;
+    const flow = runFlow(definition.flow);
+    const agent = definition.agent ?? (flow === null ? null : betweenSteps(flow));
     if (agent === null) {
       await commit([{ type: 'fail', error: { code: 'not_supported', message: UNSUPPORTED } }]);
       return close(feed);
@@ -65,12 +70,17 @@ export async function openSegment(
       stop: tenure.stop,
       drain: drain.signal,
       failures: { turn: 0, count: 0, rejections: 0, rejected: null },
+      step: null,
+      messages: () => log.messages(),
     };
+    const flowRun = flow === null ? null : createFlowRun(segment, flow);
     return {
       segment,
+      flow: flowRun,
       async [Symbol.asyncDispose]() {
         drain.end();
         feed.end();
+        await flowRun?.[Symbol.asyncDispose]();
         await toolbox[Symbol.asyncDispose]();
       },
     };
@@ -80,7 +90,12 @@ export async function openSegment(
   }
 }
 
-const UNSUPPORTED = 'runs of flows are not supported yet';
+const UNSUPPORTED = 'the run has neither an agent nor a flow';
+
+/** Whoever begins and ends the steps of a flow: it has no tools, and makes no turns. */
+function betweenSteps({ name }: RunFlow): RunAgent {
+  return { id: null, version: null, name, model: '' };
+}
 
 function close(feed: Feed): null {
   feed.end();

@@ -13,8 +13,8 @@ export function saveSnapshotWhenDue(segment: Segment): void {
   if (phase !== 'done' || number === 0 || number % intervalOf(number, limits.snapshotTurns) !== 0) return;
   if (saved.get(segment) === number) return;
   saved.set(segment, number);
-  const { messages, ...rest } = log.transcript;
-  const copy = { ...rest, messages: structuredClone(messages) };
+  const { messages, flow, ...rest } = log.transcript;
+  const copy = { ...rest, messages: structuredClone(messages), flow: structuredClone(flow) };
   saveTranscript(deps.snapshots, run.runId, copy).catch((error: unknown) => {
     deps.log.warn({ ...runFields(run), error }, 'a snapshot could not be kept');
   });

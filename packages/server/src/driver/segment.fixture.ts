@@ -115,7 +115,15 @@ export function createTestWorld(options: TestWorldOptions): TestWorld {
       newChildRun(
         {
           runs: { byId: async () => childless },
-          agents: { get: () => Promise.reject(new EngineError('not_found', 'There is no such agent')) },
+          agents: {
+            get: () => Promise.reject(new EngineError('not_found', 'There is no such agent')),
+            defaultAgent: async () => ({ id: null, version: null, name: 'agent', model: 'script/echo' }),
+          },
+          flows: {
+            get: () => Promise.reject(new EngineError('not_found', 'There is no such flow')),
+            faults: async () => [],
+            defaultFlow: async () => null,
+          },
           newRunId: () => randomUUID(),
           reseal: (sealed) => sealed,
         },

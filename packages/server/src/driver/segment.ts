@@ -1,9 +1,11 @@
 import { EngineError } from '../engine/errors.ts';
+import { isStepAnswered } from '../engine/state.ts';
 import { UnknownEvent } from '../eventlog/known-event.ts';
 import { modelTurn } from './acts/model-turn.ts';
 import { uncalledTool } from './acts/must-call.ts';
 import { lastAssistantText, outputOf } from './acts/run-output.ts';
 import { toolCalls } from './acts/tool-calls.ts';
+import type { FlowRun } from './flow/flow-run.ts';
 import { nextAct, type Act } from './next-act.ts';
 import { runFields, type Segment } from './segment-context.ts';
 import { delayAfterFailure, giveBack, type GiveBack } from './segment-give-back.ts';
@@ -42,7 +44,7 @@ async function runSegment(
     const opened = await openSegment(deps, claimed, tenure, control);
     if (opened !== null) {
       await using closing = opened;
-      await drive(closing.segment);
+      await drive(closing.segment, closing.flow);
     }
     if (tenure.failure !== null) throw tenure.failure;
   } catch (error) {
@@ -64,7 +66,7 @@ async function afterError(deps: SegmentDeps, claimed: ClaimedRun, error: unknown
 }
 
 /** Decide, act, commit, until there is nothing more to do here. */
-async function drive(segment: Segment): Promise<void> {
+async function drive(segment: Segment, flow: FlowRun | null): Promise<void> {
   const { log, stop, drain } = segment;
   const stopWatching = watchActiveTime(segment);
   try {
@@ -72,7 +74,7 @@ async function drive(segment: Segment): Promise<void> {
     while (!stop.aborted && !drain.aborted) {
       saveSnapshotWhenDue(segment);
       const before = log.state.head;
-      const goesOn = await perform(segment, nextAct(log.state));
+      const goesOn = await perform(segment, flow, nextAct(log.state));
       if (!goesOn) return;
       fruitless = log.state.head > before ? 0 : fruitless + 1;
       if (fruitless >= FRUITLESS_ACTS && !stop.aborted) throw new Error('the segment makes no progress');
@@ -83,13 +85,16 @@ async function drive(segment: Segment): Promise<void> {
 }
 
 /** False: this segment is done with the run. */
-async function perform(segment: Segment, act: Act): Promise<boolean> {
+async function perform(segment: Segment, flow: FlowRun | null, act: Act): Promise<boolean> {
   switch (act.kind) {
     case 'turn':
-      await modelTurn(segment, act);
+      await modelTurn(flow?.carrier() ?? segment, act);
       return true;
     case 'calls':
-      await toolCalls(segment);
+      await toolCalls(flow?.carrier() ?? segment);
+      return true;
+    case 'step':
+      if (flow !== null) await advance(segment, flow);
       return true;
     case 'finish':
       await finish(segment);
@@ -102,16 +107,25 @@ async function perform(segment: Segment, act: Act): Promise<boolean> {
 
 /** The last answer was committed while something stood in the way, which is gone, or is a tool that must be called. */
 async function finish(segment: Segment): Promise<void> {
-  if (await mustGoOn(segment)) {
-    return await modelTurn(segment, { turn: segment.log.state.turn.number + 1, attempt: 1 });
-  }
-  const result = outputOf(lastAssistantText(segment.log.messages()), segment.agent.output);
+  if (await mustGoOn(segment)) return await turnMore(segment);
+  const result = outputOf(lastAssistantText(segment.messages()), segment.agent.output);
   const outcome = await segment.commit([
     result.ok
       ? { type: 'finish', output: result.output }
       : { type: 'fail', error: { code: 'invalid_output', message: result.problem } },
   ]);
   if (outcome.kind === 'refused') throw outcome.error;
+}
+
+/** The step that turns carry out is over with its last answer, unless there is a tool that must be called. */
+async function advance({ log }: Segment, flow: FlowRun): Promise<void> {
+  const isAnswered = log.state.flow?.step?.phase === 'turns' && isStepAnswered(log.state);
+  if (isAnswered && (await mustGoOn(flow.carrier()))) await turnMore(flow.carrier());
+  else await flow.advance();
+}
+
+async function turnMore(segment: Segment): Promise<void> {
+  await modelTurn(segment, { turn: segment.log.state.turn.number + 1, attempt: 1 });
 }
 
 /** Tools that cannot be listed may stand in the way: the turn finds out, and tries again. */

@@ -6,6 +6,7 @@ import {
   type RunEvent,
   type RunStatus,
 } from '@fermata/protocol';
+import { applyStep, loseStep, newCall } from './apply-flow.ts';
 import { applyChild, forgetChildren, noteHold, noteReopening } from './apply-tree.ts';
 import {
   callOf,
@@ -17,7 +18,7 @@ import {
   stateWithout,
 } from './apply-waits.ts';
 import { chained } from './receipts.ts';
-import { initialState, isOrphaned, liveStatus, type CallState, type RunState } from './state.ts';
+import { initialState, isOrphaned, liveStatus, type RunState } from './state.ts';
 
 /**
  * One event onto the state. The same function serves `commit()` and the fold, so that the projection is the fold
@@ -139,13 +140,10 @@ function applyData(
       else if (event.data.retryAfterMs === null) delete state.turn.fallback;
       return;
     case 'step.started':
-      state.steps.push(event.data.stepId);
-      state.checkpoint = { seq: event.seq - 1, label: `step-${event.data.stepId}/before` };
-      return;
     case 'step.completed':
     case 'step.skipped':
     case 'step.failed':
-      state.steps = state.steps.filter((stepId) => stepId !== event.data.stepId);
+      applyStep(state, event);
       return;
     case 'tool.started': {
       const call = callOf(state, event.data.callId);
@@ -200,6 +198,7 @@ function applyData(
       if (state.turn.phase === 'model') state.turn.phase = 'again';
       for (const call of state.calls) if (call.state === 'running') call.state = 'in_doubt';
       state.steps = [];
+      loseStep(state);
       if (event.type === 'segment.returned' && event.data.reason === 'forked') {
         for (const call of state.calls) if (isOrphaned(state, call)) call.state = 'ready';
         forgetChildren(state);
@@ -284,15 +283,7 @@ export function mergeLimits(limits: Limits, patch: Limits): Limits {
 function completeMessage(state: RunState, event: EventOf<'message.completed'>): void {
   const { toolCalls, usage, model } = event.data;
   addTokens(state, model, usage, 1);
-  state.calls = toolCalls.map((call): CallState => ({
-    callId: call.callId,
-    tool: call.tool,
-    state: 'ready',
-    attempt: 0,
-    approved: false,
-    digest: null,
-    early: [],
-  }));
+  state.calls = toolCalls.map(newCall);
   const { number, attempt } = state.turn;
   state.turn = { number, attempt, asked: toolCalls.length, phase: toolCalls.length > 0 ? 'tools' : 'done' };
   if (toolCalls.length > 0)

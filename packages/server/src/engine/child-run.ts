@@ -1,27 +1,26 @@
 import {
-  inputMessages,
   isJsonObject,
-  textOf,
   toolSchema,
   type AgentFields,
   type Json,
   type JsonObject,
   type Limits,
   type RunAgent,
+  type RunOrigin,
   type ToolRun,
 } from '@fermata/protocol';
 import type { NewRun } from './new-run.ts';
 import { LIMITS, usedOf } from './deciders/limits.ts';
 import { EngineError } from './errors.ts';
-import type { AgentsFacade } from './facade-accounts.ts';
+import { fixedTask, savedAgent, type ChildTask, type FixedCaller } from './fixed-child.ts';
 import type { RunDefinition, RunReads } from './ports.ts';
 import { pinned } from './pinned-agent.ts';
+import type { StartFlowPorts } from './start-flow.ts';
 import type { RunState } from './state.ts';
 import { MAX_DEPTH } from './tree.ts';
 
-export interface ChildRunPorts {
+export interface ChildRunPorts extends StartFlowPorts {
   runs: Pick<RunReads, 'byId'>;
-  agents: Pick<AgentsFacade, 'get'>;
   newRunId(): string;
   /** A sealed box of one run as another's. */
   reseal(sealed: string, fromRunId: string, toRunId: string): string;
@@ -53,7 +52,7 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
     throw new EngineError('invalid_request', `runs delegate at most ${MAX_DEPTH} deep; do the task yourself`);
   const parent = await ports.runs.byId(definition.organizationId, definition.runId);
   if (parent === null) throw new EngineError('not_found', 'there is no such run');
-  const { agent, input, title } = await asked(ports, delegation);
+  const { agent, flow, policies, input, title } = await taskOf(ports, delegation, parent.origin);
   const runId = ports.newRunId();
   const { secrets, traceparent } = definition;
   return {
@@ -64,10 +63,11 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
       by: parent.createdBy,
       key: null,
       mode: 'managed',
-      kind: 'agent',
+      kind: flow === null ? 'agent' : 'flow',
       origin: parent.origin,
       agent,
-      flow: null,
+      // A pinned flow is JSON, which its interface does not say.
+      flow: flow as unknown as JsonObject | null,
       title,
       sessionId: null,
       missionId: parent.missionId,
@@ -75,9 +75,9 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
       depth,
       forkedFrom: null,
       input,
-      limits: within(agent.limits ?? {}, limitsLeft(state, now)),
-      onLimit: agent.onLimit ?? state.onLimit,
-      onProviderFailure: agent.onProviderFailure ?? definition.agent?.onProviderFailure ?? 'fail',
+      limits: within(policies.limits ?? {}, limitsLeft(state, now)),
+      onLimit: policies.onLimit ?? state.onLimit,
+      onProviderFailure: policies.onProviderFailure ?? definition.agent?.onProviderFailure ?? 'fail',
       metadata: {},
       face: null,
       startAt: null,
@@ -86,67 +86,31 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
   };
 }
 
-/** What the child is to do, and who does it. */
-interface Asked {
-  agent: RunAgent;
-  input: Json | null;
-  title: string | null;
-}
-
-async function asked(
+async function taskOf(
   ports: ChildRunPorts,
   { definition, run, args }: Pick<Delegation, 'definition' | 'run' | 'args'>,
-): Promise<Asked> {
-  const { agent: own } = definition;
-  if (own === null) throw new EngineError('not_supported', 'a run without an agent cannot delegate');
-  const given = isJsonObject(args) ? args : {};
-  if (run === null) {
-    const { agent: who, input = null, title } = given;
-    const agent = await delegate(ports, definition, own, who);
-    return { agent, input, title: typeof title === 'string' ? title : null };
-  }
-  const { agent: fixed } = run;
-  if (fixed === undefined) throw new EngineError('not_supported', 'flows are not supported yet');
-  const agent =
-    typeof fixed === 'string'
-      ? await savedAgent(ports, definition, own, fixed)
-      : pinned(fixed, own, null, null);
-  return { agent, input: fixedInput(given), title: null };
-}
-
-async function savedAgent(
-  { agents }: ChildRunPorts,
-  { organizationId }: RunDefinition,
-  own: RunAgent,
-  agentId: string,
-): Promise<RunAgent> {
-  const saved = await agents.get({ organizationId }, agentId);
-  return pinned(saved, own, saved.id, saved.version);
+  via: RunOrigin,
+): Promise<ChildTask> {
+  const { organizationId, agent: own } = definition;
+  // A step of a flow that is a call alone has no agent, or one without a model.
+  const isAgents = own !== null && own.model !== '';
+  const caller = {
+    organizationId,
+    via,
+    own: isAgents ? own : await ports.agents.defaultAgent({ organizationId, via }),
+  };
+  if (run !== null) return await fixedTask(ports, caller, run, args);
+  const { agent: who, input = null, title } = isJsonObject(args) ? args : {};
+  const agent = await delegate(ports, caller, who);
+  return { agent, flow: null, policies: agent, input, title: typeof title === 'string' ? title : null };
 }
 
 /** Who does it, as the model itself says. */
-async function delegate(
-  ports: ChildRunPorts,
-  definition: RunDefinition,
-  own: RunAgent,
-  who: Json | undefined,
-): Promise<RunAgent> {
+async function delegate(ports: ChildRunPorts, caller: FixedCaller, who: Json | undefined): Promise<RunAgent> {
+  const { own } = caller;
   if (who === undefined) return own;
-  if (typeof who === 'string') return await savedAgent(ports, definition, own, who);
+  if (typeof who === 'string') return await savedAgent(ports, caller, who);
   return pinned(inlineAgent(isJsonObject(who) ? who : {}, own), own, null, null);
-}
-
-/**
- * The arguments as the child's input: a message alone is said to it as it is. What would pass for a conversation of
- * its own, system messages included, is told as text: it is the model that wrote it.
- */
-function fixedInput(args: JsonObject): Json {
-  const { message, ...rest } = args;
-  if (typeof message === 'string' && Object.keys(rest).length === 0) return message;
-  const text = JSON.stringify(args);
-  const [first, second] = inputMessages(args);
-  const isTold = second === undefined && first?.role === 'user' && textOf(first.parts) === text;
-  return isTold ? args : text;
 }
 
 /**

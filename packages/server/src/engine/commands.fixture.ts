@@ -2,6 +2,7 @@ import {
   type Actor,
   type AnswerBody,
   type EventData,
+  type JsonObject,
   systemActor,
   type TokenUsage,
   type WaitBody,
@@ -154,6 +155,49 @@ export function completeCall(callId: string): CommandOf<'completeCall'> {
 }
 export function failCall(callId: string): CommandOf<'failCall'> {
   return { type: 'failCall', callId, error: { code: 'tool_failed', message: 'no' } };
+}
+/** The attempt at the flow's step that may be begun now. */
+export function startStep(
+  run: { state: RunState },
+  work: CommandOf<'startStep'>['work'] = { kind: 'turns' },
+  over: Filled<'startStep'> = {},
+): CommandOf<'startStep'> {
+  const { step, next } = run.state.flow ?? { step: null, next: null };
+  return {
+    type: 'startStep',
+    stepId: next ?? 'none',
+    attempt: (step?.attempt ?? 0) + 1,
+    input: null,
+    work,
+    ...over,
+  };
+}
+/** The end of the step that was begun, or of the one that is begun in the same commit. */
+export function completeStep(
+  run: { state: RunState },
+  over: Filled<'completeStep'> = {},
+): CommandOf<'completeStep'> {
+  return { type: 'completeStep', ...begunStep(run), output: 'out', next: null, ...over };
+}
+export function failStep(
+  run: { state: RunState },
+  then: CommandOf<'failStep'>['then'] = { kind: 'fail', error: { code: 'step_failed', message: 'no' } },
+  over: Filled<'failStep'> = {},
+): CommandOf<'failStep'> {
+  const error = { code: 'tool_failed', message: 'no' };
+  return { type: 'failStep', ...begunStep(run), error, then, ...over };
+}
+export function skipStep(run: { state: RunState }, next: string | null = null): CommandOf<'skipStep'> {
+  return { type: 'skipStep', stepId: run.state.flow?.next ?? 'none', reason: 'disabled', next };
+}
+function begunStep({ state }: { state: RunState }): { stepId: string; attempt: number } {
+  const { step, next } = state.flow ?? { step: null, next: null };
+  return { stepId: step?.id ?? next ?? 'none', attempt: step?.attempt ?? 1 };
+}
+/** A flow of these steps, which do nothing that a test of the engine would see. */
+export function flowOf(...ids: string[]): JsonObject {
+  const steps = ids.map((id) => ({ id, name: `Step ${id}`, type: 'set', variable: 'x', value: id }));
+  return { id: null, name: 'flow', version: null, steps };
 }
 export function tokens(inputTokens: number, outputTokens: number, costUsd: number | null): TokenUsage {
   return { inputTokens, outputTokens, costUsd };

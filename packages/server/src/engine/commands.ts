@@ -114,13 +114,53 @@ export interface Commands {
     model: string;
     /** What the run's output becomes when it can finish here. */
     output: Json | null;
+    /** In a flow: the end of the step that this turn carries out, when nothing is left to do for it. */
+    then?: readonly StepEnd[];
   };
   failTurn: {
     turn: number;
     attempt: number;
     error: RunError;
-    /** `retry`: the segment tries again after `afterMs`; with `fallback`, the agent's fallback of that index. */
-    then: { kind: 'retry'; afterMs: number; fallback?: number } | { kind: 'fail' } | { kind: 'hold' };
+    /**
+     * `retry`: the segment tries again after `afterMs`; with `fallback`, the agent's fallback of that index. `step`:
+     * the step of the flow fails with it.
+     */
+    then:
+      | { kind: 'retry'; afterMs: number; fallback?: number }
+      | { kind: 'fail' }
+      | { kind: 'hold' }
+      | { kind: 'step'; step: CommandOf<'failStep'> };
+  };
+  /** Begins a step of the flow. `own`: it is over with this commit, as `then` says. */
+  startStep: {
+    stepId: string;
+    attempt: number;
+    input: Json | null;
+    unresolved?: string[];
+    work:
+      | { kind: 'turns' }
+      | { kind: 'call'; tool: string; args: Json }
+      | { kind: 'own'; then: readonly StepEnd[] };
+  };
+  /** `next`: the step that comes then, or null at the end of the flow. */
+  completeStep: {
+    stepId: string;
+    attempt: number;
+    output: Json | null;
+    next: string | null;
+    unresolved?: string[];
+    fallback?: JsonObject;
+  };
+  skipStep: { stepId: string; reason: string | null; next: string | null };
+  failStep: {
+    stepId: string;
+    attempt: number;
+    error: RunError;
+    /** `fail`: the run fails with `error`. */
+    then:
+      | { kind: 'retry'; afterMs: number }
+      | { kind: 'continue'; next: string | null }
+      | { kind: 'fail'; error: RunError };
   };
   startCall: { callId: string; idempotencyKey: string; digest: string | null };
   completeCall: { callId: string; output: Json };
@@ -158,6 +198,9 @@ export interface Commands {
 export type CommandType = keyof Commands;
 export type Command = { [C in CommandType]: { type: C } & Commands[C] }[CommandType];
 export type CommandOf<C extends CommandType> = { type: C } & Commands[C];
+
+/** What ends a step of a flow, and with the last of them the run. */
+export type StepEnd = CommandOf<'completeStep'> | CommandOf<'failStep'> | CommandOf<'finish'>;
 
 /** What a closed wait tells a late answer. */
 export interface ClosedWait {

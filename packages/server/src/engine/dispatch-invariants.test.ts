@@ -16,6 +16,10 @@ const OF_SEGMENT: ReadonlySet<string> = new Set([
   'completeCall',
   'failCall',
   'openWaits',
+  'startStep',
+  'completeStep',
+  'skipStep',
+  'failStep',
   'finish',
   'fail',
   'giveBack',
@@ -30,6 +34,10 @@ const STEPS: ReadonlySet<string> = new Set([
   'completeCall',
   'failCall',
   'openWaits',
+  'startStep',
+  'completeStep',
+  'skipStep',
+  'failStep',
   'finish',
 ]);
 

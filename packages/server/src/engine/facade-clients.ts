@@ -1,4 +1,4 @@
-import type { ClientConfig, ClientToken, JsonObject } from '@fermata/protocol';
+import type { ClientConfig, ClientFeedback, ClientToken, JsonObject } from '@fermata/protocol';
 import type { Caller, CommandOptions, Page, PageQuery } from './caller.ts';
 
 export interface ClientTokenPatch {
@@ -30,7 +30,7 @@ export interface ClientSession {
   expiresAt: string;
 }
 
-export interface ClientFeedback {
+export interface NewClientFeedback {
   type: string;
   /** Empty: of the conversation as a whole. */
   messageId: string;
@@ -69,6 +69,8 @@ export interface ClientsFacade {
   ): Promise<ClientToken>;
   /** For good; its sessions end with it. Revoking twice is revoking once. */
   revokeToken(caller: Caller, tokenId: string, options?: CommandOptions): Promise<ClientToken>;
+  /** What was said through a token, newest first unless `order: 'asc'`. */
+  feedback(caller: Caller, tokenId: string, query: PageQuery): Promise<Page<ClientFeedback>>;
   /** By what the page sends; null when it is unknown or revoked. */
   findToken(secret: string): Promise<{ organizationId: number; token: ClientToken } | null>;
   /**
@@ -88,5 +90,8 @@ export interface ClientsFacade {
   /** A live session of the conversation in which a page has started this run; null when there is none. */
   sessionOfRun(runId: string): Promise<ClientSession | null>;
   /** One of each type and message in a session: a second replaces the first. */
-  giveFeedback(session: ClientSession, feedback: ClientFeedback): Promise<{ id: string; created: boolean }>;
+  giveFeedback(
+    session: ClientSession,
+    feedback: NewClientFeedback,
+  ): Promise<{ id: string; created: boolean }>;
 }

@@ -33,5 +33,5 @@ export interface FlowsFacade {
    */
   faults(steps: readonly FlowStep[]): Promise<readonly FlowFault[]>;
   /** The flow of requests that name neither agent nor flow, for the caller's face; null: the default agent. */
-  defaultFlow(caller: Pick<Caller, 'via'>): NamedFlow | null;
+  defaultFlow(caller: Pick<Caller, 'organizationId' | 'via'>): Promise<NamedFlow | null>;
 }

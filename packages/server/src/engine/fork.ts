@@ -213,7 +213,7 @@ async function forkPoint(
       errors: [
         {
           path: 'at',
-          message: `expected a seq from 1 to ${head}, or turn-<n>/before-model, turn-<n>/before-tools`,
+          message: `expected a seq from 1 to ${head}, or turn-<n>/before-model, turn-<n>/before-tools, step-<id>/before`,
         },
       ],
     });
@@ -226,11 +226,22 @@ async function forkPoint(
 const ENDINGS: ReadonlySet<string> = new Set(['run.succeeded', 'run.failed', 'run.cancelled']);
 
 function labelledSeq(log: readonly RunEvent[], label: string): number | null {
+  const [, stepId] = /^step-(.+)\/before$/.exec(label) ?? [];
+  if (stepId !== undefined) return seqBeforeStep(log, stepId);
   const [, turn, kind] = /^turn-(\d+)\/(before-model|before-tools)$/.exec(label) ?? [];
   const type = kind === 'before-model' ? 'turn.started' : 'message.completed';
   const event = log.find((candidate) => candidate.type === type && candidate.data.turn === Number(turn));
   if (event === undefined || kind === undefined) return null;
   return kind === 'before-model' ? event.seq - 1 : event.seq;
+}
+
+/** Before the first attempt at the step, or where the flow had come to it. */
+function seqBeforeStep(log: readonly RunEvent[], stepId: string): number | null {
+  for (const { type, data, seq } of log) {
+    if ((type === 'step.started' || type === 'step.skipped') && data.stepId === stepId) return seq - 1;
+  }
+  const before = log.find(({ data }) => 'next' in data && data.next === stepId);
+  return before?.seq ?? null;
 }
 
 /** The same question, asked now: its deadline is as far away as it was. A timer keeps its time. */

@@ -78,6 +78,10 @@ const OF_LOGS: Record<string, Check> = {
     const results = new Set<string>();
     for (const { type, data } of log) {
       switch (type) {
+        case 'step.started':
+          expect([...asked].filter((callId) => !results.has(callId))).toEqual([]);
+          if (data.call !== undefined) asked.add(data.call.callId);
+          break;
         case 'turn.started':
           expect(answered.has(data.turn)).toBe(false);
           expect([...asked].filter((callId) => !results.has(callId))).toEqual([]);
@@ -107,6 +111,28 @@ const OF_LOGS: Record<string, Check> = {
         default:
       }
     }
+  },
+
+  '(I6) the steps of a flow are taken in the order that the log says, and each is over once'(log, state) {
+    if (state.flow === undefined) return;
+    let next: string | null = 's1';
+    const over = new Set<string>();
+    const attempts = new Map<string, number>();
+    for (const { type, data } of log) {
+      if (type === 'run.succeeded' && data.by.type === 'agent') expect(next).toBe(null);
+      if (!type.startsWith('step.') || !('stepId' in data)) continue;
+      const { stepId } = data;
+      expect([stepId, over.has(stepId ?? '')]).toEqual([next, false]);
+      if (type === 'step.started') {
+        expect(data.attempt).toBe((attempts.get(data.stepId) ?? 0) + 1);
+        attempts.set(data.stepId, data.attempt);
+      }
+      if ('next' in data && data.next !== undefined) {
+        over.add(stepId ?? '');
+        next = data.next;
+      }
+    }
+    expect(state.flow.next).toBe(next);
   },
 
   'pausing, paused and resumed are said once for each change, in order'(log, state) {
@@ -314,12 +340,8 @@ const AFTER_END: ReadonlySet<string> = new Set([
   'child.changed',
   'child.finished',
 ]);
-/** Events that no command of one run brings about: flows, tool output, the ladder, plans, trees, extra usage. */
+/** Events that no command of one run brings about: tool output, the ladder, plans, trees, extra usage. */
 const NOT_HERE: ReadonlySet<string> = new Set([
-  'step.started',
-  'step.completed',
-  'step.skipped',
-  'step.failed',
   'tool.output',
   'wait.escalated',
   'tree.paused',

@@ -6,12 +6,15 @@ import {
   answer,
   cancel,
   completeCall,
+  completeStep,
   completeTurn,
   delegation,
   exhaust,
   expire,
   failCall,
+  failStep,
   failTurn,
+  flowOf,
   giveBack,
   lateOutcome,
   message,
@@ -22,7 +25,9 @@ import {
   report,
   resume,
   retry,
+  skipStep,
   startCall,
+  startStep,
   startTurn,
   update,
   waitBody,
@@ -59,6 +64,10 @@ function driverCommands(run: TestRun): Command[] {
     completeTurn(run),
     failTurn(run),
     { type: 'delta', turn: 1, attempt: 1, part: 0, channel: 'text', text: 'a' },
+    startStep(run),
+    completeStep(run),
+    skipStep(run),
+    failStep(run),
     startCall(call(1)),
     completeCall(call(1)),
     failCall(call(1)),
@@ -107,6 +116,10 @@ const SAMPLES: Record<CommandType, (run: TestRun) => Command[]> = {
     failTurn(run, { kind: 'hold' }),
     failTurn(run, { kind: 'retry', afterMs: 5 }),
   ],
+  startStep: (run) => [startStep(run), startStep(run, { kind: 'call', tool: 'tool', args: {} })],
+  completeStep: (run) => [completeStep(run), completeStep(run, { next: 's2' })],
+  skipStep: (run) => [skipStep(run)],
+  failStep: (run) => [failStep(run), failStep(run, { kind: 'continue', next: null })],
   startCall: () => [startCall(call(1)), startCall('nowhere')],
   completeCall: () => [completeCall(call(1)), completeCall('nowhere')],
   failCall: () => [failCall(call(1)), failCall('nowhere')],
@@ -163,11 +176,24 @@ const PLACES: Record<string, () => TestRun> = {
   'waiting for a doubt': () => withWaits([{ kind: 'in_doubt' }]),
   'waiting for a child': () => withWaits([{ kind: 'run' }]),
   'cancelled with calls open': () => after(withWaits([{ kind: 'in_doubt' }, { kind: 'input' }]), cancel()),
+  'between the steps of a flow': () => runningRun({ flow: flowOf('s1', 's2') }),
+  'in a flow’s step that takes turns': () => inStep({ kind: 'turns' }),
+  'in a flow’s step with its call ready': () => inStep({ kind: 'call', tool: 'tool', args: {} }),
+  'in a flow’s step with its call in flight': () =>
+    after(inStep({ kind: 'call', tool: 'tool', args: {} }), startCall(call(1))),
+  'in a flow’s step that is done': () =>
+    after(inStep({ kind: 'call', tool: 'tool', args: {} }), startCall(call(1)), completeCall(call(1))),
   'queued and paused': () => after(testRun(), pause()),
   ...Object.fromEntries(
     Object.entries(externals).map(([status, build]) => [`external ${status}`, build] as const),
   ),
 };
+
+function inStep(work: Parameters<typeof startStep>[1]): TestRun {
+  const run = runningRun({ flow: flowOf('s1', 's2') });
+  run.commit(startStep(run, work));
+  return run;
+}
 
 const ENDED_ALLOWS = new Set([
   'run.reopened',

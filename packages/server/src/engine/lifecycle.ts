@@ -3,6 +3,7 @@ import type { CommandOf, CommandType } from './commands.ts';
 import { answer, answerEnded } from './deciders/answers.ts';
 import { branch } from './deciders/branch.ts';
 import * as driving from './deciders/driving.ts';
+import * as flow from './deciders/flow.ts';
 import { cancel, report, reportEnded, retry } from './deciders/ending.ts';
 import { pause, resume } from './deciders/holds.ts';
 import { expire } from './deciders/ladder.ts';
@@ -96,6 +97,10 @@ export const LIFECYCLE: { [C in CommandType]: Row<C> } = {
   delta: step(driving.delta, 'running', 'pausing'),
   completeTurn: step(driving.completeTurn, 'running', 'pausing'),
   failTurn: step(driving.failTurn, 'running', 'pausing'),
+  startStep: step(flow.startStep, 'running'),
+  completeStep: step(flow.completeStep, 'running'),
+  skipStep: step(flow.skipStep, 'running'),
+  failStep: step(flow.failStep, 'running'),
   startCall: step(driving.startCall, 'running'),
   completeCall: step(driving.completeCall, 'running', 'pausing'),
   failCall: step(driving.failCall, 'running', 'pausing'),

@@ -44,3 +44,8 @@ export function pinned(
     ...(metadata === undefined ? {} : { metadata }),
   };
 }
+
+/** Models that a turn of the agent may come to: its own, and those of its fallbacks. */
+export function modelsOfAgent({ model, fallbacks = [] }: Pick<RunAgent, 'model' | 'fallbacks'>): string[] {
+  return [model, ...fallbacks.flatMap((fallback) => (fallback.type === 'model' ? [fallback.model] : []))];
+}

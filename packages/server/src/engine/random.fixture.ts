@@ -21,6 +21,7 @@ import {
   expire,
   failCall,
   failTurn,
+  flowOf,
   giveBack,
   lateOutcome,
   message,
@@ -39,7 +40,8 @@ import type { Command } from './commands.ts';
 import type { Decided } from './decide.ts';
 import { EngineError } from './errors.ts';
 import { at, call, type TestRun } from './run.fixture.ts';
-import { type CallState, isInFlight } from './state.ts';
+import { failedStep, stepCommands, stepEnd } from './random-flow.fixture.ts';
+import { type CallState, isInFlight, isStepAnswered } from './state.ts';
 
 /** What a random run does next; the numbers pick among what is there, so that shrinking keeps it meaningful. */
 export interface Op {
@@ -78,6 +80,7 @@ const ACTS = [
   'late',
   'child',
   'parent',
+  'step',
 ] as const;
 export type Act = (typeof ACTS)[number];
 
@@ -122,6 +125,7 @@ export const createdArbitrary: fc.Arbitrary<Partial<EventData<'run.created'>>> =
     ),
     startAt: fc.constantFrom(null, at(30)),
     title: fc.constantFrom(null, 'a'),
+    flow: fc.constantFrom(null, null, flowOf('s1', 's2', 's3')),
     parent: fc.constantFrom(null, { runId: 'parent', callId: 'c', waitId: 'w' }),
   },
   { requiredKeys: [] },
@@ -251,6 +255,8 @@ export function commandsOf(run: TestRun, { act, a, b, c }: Op): Command[] {
       return [openWaitCommand(run, open, callId, b, c)];
     case 'finish':
       return [{ type: 'finish', output: 'done' }];
+    case 'step':
+      return stepCommands(run, a, b, c);
     case 'fail':
       return [{ type: 'fail', error: { code: 'tool_failed', message: 'broken' } }];
     case 'give_back':
@@ -301,6 +307,9 @@ function driveCommands(run: TestRun, a: number, b: number, c: number): Command[]
   if (state.mode === 'external') return [report({ status: 'running' })];
   const isFree = run.dispatch.claim === null && run.dispatch.dueAt !== null;
   if (state.startedAt === null || (isFree && c % 4 > 0)) return [{ type: 'claim', by: ANNA }];
+  const isStepNext =
+    state.turn.phase === 'done' && !(state.flow?.step?.phase === 'turns' && !isStepAnswered(state));
+  if (state.flow !== undefined && isStepNext) return stepCommands(run, a, b, c);
   if (state.turn.phase !== 'tools') return turnCommands(run, a, b, c);
   const [wait] = state.waits;
   const open = state.calls.find((one) => one.state !== 'waiting');
@@ -357,10 +366,10 @@ function turnCommands(run: TestRun, a: number, b: number, c: number): Command[] 
   return [
     pick<Command>(
       b,
+      completeTurn(run, tools, run.state.flow === undefined ? {} : { then: stepEnd(run, c) }),
       completeTurn(run, tools),
       completeTurn(run, tools),
-      completeTurn(run, tools),
-      failTurn(run, pick(c, { kind: 'retry', afterMs: 5 }, { kind: 'hold' }, { kind: 'fail' })),
+      failTurn(run, pick(c, { kind: 'retry', afterMs: 5 }, { kind: 'hold' }, failedStep(run, a))),
       {
         type: 'delta',
         turn: run.state.turn.number,

@@ -78,6 +78,10 @@ const PROGRESS = new Set<Command['type']>([
   'completeCall',
   'failCall',
   'openWaits',
+  'startStep',
+  'completeStep',
+  'skipStep',
+  'failStep',
   'finish',
 ]);
 

@@ -30,7 +30,7 @@ function ports(defaultFlow: NamedFlow | null = null): StartFlowPorts & { looked:
     flows: {
       get: () => Promise.reject(new EngineError('not_found', 'There is no such flow')),
       faults: async (steps) => (steps[0]?.id === 'bad' ? [{ path: [0, 'when'], message: 'is bad' }] : []),
-      defaultFlow: () => defaultFlow,
+      defaultFlow: async () => defaultFlow,
     },
   };
 }
@@ -94,15 +94,21 @@ describe('resolving a flow', () => {
     await expect(resolveFlow(asked, caller, huge, {})).rejects.toMatchObject({ code: 'payload_too_large' });
   });
 
-  it('takes the default flow for requests that name nothing', () => {
+  it('takes the default flow for requests that name nothing', async () => {
     const chosen: NamedFlow = { flowId: 'flow_1' };
     const asked = ports(chosen);
-    expect(namedFlow(asked, caller, { input: 'x' })).toBe(chosen);
-    for (const request of [{ agentId: 'a' }, { agent: {} }, { tools: [] }, { mode: 'external' as const }]) {
-      expect(namedFlow(asked, caller, request)).toBeNull();
+    expect(await namedFlow(asked, caller, {})).toBe(chosen);
+    for (const request of [
+      { agentId: 'a' },
+      { agent: {} },
+      { tools: [] },
+      { mode: 'external' as const },
+      { missionId: 'm' },
+    ]) {
+      expect(await namedFlow(asked, caller, request)).toBeNull();
     }
-    expect(namedFlow(asked, caller, { flowId: 'flow_2' })).toEqual({ flowId: 'flow_2' });
-    expect(namedFlow(ports(), caller, { input: 'x' })).toBeNull();
+    expect(await namedFlow(asked, caller, { flowId: 'flow_2' })).toEqual({ flowId: 'flow_2' });
+    expect(await namedFlow(ports(), caller, {})).toBeNull();
   });
 });
 

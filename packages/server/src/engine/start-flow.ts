@@ -13,7 +13,7 @@ import { LIMITS } from './deciders/limits.ts';
 import { EngineError } from './errors.ts';
 import type { AgentsFacade } from './facade-accounts.ts';
 import type { FlowsFacade, NamedFlow } from './facade-flows.ts';
-import { pinned } from './pinned-agent.ts';
+import { modelsOfAgent, pinned } from './pinned-agent.ts';
 import type { StartRun } from './start-request.ts';
 
 export interface StartFlowPorts {
@@ -27,26 +27,38 @@ export interface ResolvedFlow {
   agents: readonly RunAgent[];
 }
 
+type FlowCaller = Pick<Caller, 'organizationId' | 'via'>;
+
 /** Room for the rest of `run.created`. */
 const MARGIN_BYTES = 16_384;
 
-/** The flow that a request names, or that the caller's face has for requests that name nothing; null: an agent. */
-export function namedFlow({ flows }: StartFlowPorts, caller: Caller, request: StartRun): NamedFlow | null {
-  const { flow, flowId, agent, agentId, tools, mode } = request;
+/**
+ * The flow that a request names, or that the caller’s face has for requests that name nothing; null: an agent. A
+ * mission says what its agent is to do, so only a flow that is named goes before that.
+ */
+export async function namedFlow(
+  { flows }: Pick<StartFlowPorts, 'flows'>,
+  caller: Caller,
+  request: Pick<StartRun, 'flow' | 'flowId' | 'agent' | 'agentId' | 'tools' | 'mode' | 'missionId'>,
+): Promise<NamedFlow | null> {
+  const { flow, flowId, agent, agentId, tools, mode, missionId } = request;
   if (flow !== undefined) return { flow };
   if (flowId !== undefined) return { flowId };
-  const isAgentAsked = agent !== undefined || agentId !== undefined || tools !== undefined;
-  return isAgentAsked || mode === 'external' ? null : flows.defaultFlow(caller);
+  const asked = [agent, agentId, tools, missionId];
+  const isAgentAsked = asked.some((member) => member !== undefined) || mode === 'external';
+  return isAgentAsked ? null : flows.defaultFlow(caller);
 }
 
 /** Pins a flow: every agent step carries its agent, in the version of now. */
 export async function resolveFlow(
   ports: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
-  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'mode'>,
+  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'stepTools' | 'mode'>,
 ): Promise<ResolvedFlow> {
   if (request.mode === 'external') throw new EngineError('invalid_request', 'an external run has no flow');
+  if (request.tools !== undefined)
+    throw new EngineError('invalid_request', 'the steps of a flow name their tools');
   const { fields, id, version } = await fieldsOf(ports, caller, named);
   const agents = await agentsOf(ports, caller, fields.steps, request);
   const flow: RunFlow = {
@@ -80,9 +92,24 @@ export async function assertWorkingSteps(
 export function modelsOf({ flow, agents }: ResolvedFlow): string[] {
   const fallbacks = [...placedSteps(flow.steps)].flatMap(({ step }) => step.onError?.fallbacks ?? []);
   return [
-    ...agents.map(({ model }) => model),
+    ...agents.flatMap(modelsOfAgent),
     ...fallbacks.flatMap((fallback) => (fallback.type === 'model' ? [fallback.model] : [])),
   ];
+}
+
+/** What an agent says of the whole run. */
+export type Policies = Pick<RunAgent, 'limits' | 'onLimit' | 'onProviderFailure'>;
+
+/** What agents say of the run that they are in; of several the more patient one counts. */
+export function policiesOf(agents: readonly RunAgent[]): Policies {
+  const [first] = agents;
+  return {
+    limits: agents.length === 1 ? (first?.limits ?? {}) : limitsOf(agents),
+    onLimit: agents.find(({ onLimit }) => onLimit === 'pause')?.onLimit ?? first?.onLimit,
+    onProviderFailure:
+      agents.find(({ onProviderFailure }) => onProviderFailure === 'hold')?.onProviderFailure ??
+      first?.onProviderFailure,
+  };
 }
 
 /**
@@ -103,7 +130,7 @@ export function limitsOf(agents: readonly RunAgent[]): Limits {
 
 async function fieldsOf(
   { flows }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   named: NamedFlow,
 ): Promise<{ fields: FlowFields; id: string | null; version: number | null }> {
   if ('flow' in named) {
@@ -118,9 +145,9 @@ async function fieldsOf(
 /** The agent of each agent step, by the step's id. */
 async function agentsOf(
   { agents }: StartFlowPorts,
-  caller: Caller,
+  caller: FlowCaller,
   steps: readonly FlowStep[],
-  { model, script, tools = [] }: Pick<StartRun, 'model' | 'script' | 'tools'>,
+  { model, script, stepTools = [] }: Pick<StartRun, 'model' | 'script' | 'stepTools'>,
 ): Promise<Map<string, RunAgent>> {
   const byStep = new Map<string, RunAgent>();
   const saved = new Map<string, RunAgent>();
@@ -137,7 +164,7 @@ async function agentsOf(
   }
   for (const { step } of placedSteps(steps)) {
     if (step.type !== 'agent') continue;
-    const agent = withTools(await agentOf(step.agent), tools);
+    const agent = withTools(await agentOf(step.agent), stepTools);
     const scripted = script === undefined || agent.script !== undefined ? agent : { ...agent, script };
     const own = scripted === agent || agent.model.startsWith('script/') ? agent.model : 'script/inline';
     byStep.set(step.id, { ...scripted, model: model ?? own });
@@ -146,7 +173,7 @@ async function agentsOf(
 }
 
 /** The tools of a request are beside those of every agent of its flow, and go before them. */
-function withTools(agent: RunAgent, tools: NonNullable<StartRun['tools']>): RunAgent {
+function withTools(agent: RunAgent, tools: NonNullable<StartRun['stepTools']>): RunAgent {
   if (tools.length === 0) return agent;
   const names = new Set(tools.map(({ name }) => name));
   return { ...agent, tools: [...(agent.tools ?? []).filter(({ name }) => !names.has(name)), ...tools] };

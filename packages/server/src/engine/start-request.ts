@@ -18,6 +18,8 @@ export interface StartRun {
   flow?: FlowFields | undefined;
   model?: string | undefined;
   script?: AgentFields['script'] | undefined;
+  /** Of a flow: beside the tools of every agent in it, and before those of the same name. */
+  stepTools?: AgentFields['tools'] | undefined;
   /** In place of the agent's. */
   instructions?: string | undefined;
   tools?: AgentFields['tools'] | undefined;

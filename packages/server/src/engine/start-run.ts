@@ -9,8 +9,15 @@ import type { AgentsFacade } from './facade-accounts.ts';
 import type { MissionsFacade } from './facade-missions.ts';
 import type { FlowsFacade } from './facade-flows.ts';
 import type { NewWebhook, SealedWebhook } from './facade-webhooks.ts';
-import { pinned } from './pinned-agent.ts';
-import { limitsOf, modelsOf, namedFlow, resolveFlow, type ResolvedFlow } from './start-flow.ts';
+import { modelsOfAgent, pinned } from './pinned-agent.ts';
+import {
+  modelsOf,
+  namedFlow,
+  policiesOf,
+  resolveFlow,
+  type Policies,
+  type ResolvedFlow,
+} from './start-flow.ts';
 
 /** What starting a run needs from around the engine. */
 export interface StartRunPorts {
@@ -40,7 +47,7 @@ export async function newRun(ports: StartRunPorts, caller: Caller, asked: StartR
   const request = mission === null ? asked : { ...asked, mode: asked.mode ?? mission.mode };
   const { agent, flow, ...own } = await resolveDefinition(ports, caller, request, mission);
   const runId = ports.newRunId();
-  const limits = mergeLimits(own.limits, request.limits ?? {});
+  const limits = mergeLimits(own.limits ?? {}, request.limits ?? {});
   if (request.mode !== 'external' && typeof limits.maxCostUsd === 'number') requirePrices(ports, own.models);
   const { secrets } = request;
   const sessionId = request.sessionId ?? sessionOf(caller, request.sessionKey);
@@ -121,10 +128,7 @@ export function sessionOf({ organizationId }: Caller, key: string | undefined): 
 const SESSION_NAMESPACE = 'f3a1c1f0-5e55-4107-8f6e-6665726d6174';
 
 /** What a run carries out, and what that says of the run. */
-type Definition = { agent: RunAgent | null; flow: ResolvedFlow['flow'] | null; models: string[] } & Pick<
-  RunAgent,
-  'onLimit' | 'onProviderFailure'
-> & { limits: NonNullable<RunAgent['limits']> };
+type Definition = { agent: RunAgent | null; flow: ResolvedFlow['flow'] | null; models: string[] } & Policies;
 
 async function resolveDefinition(
   ports: StartRunPorts,
@@ -132,7 +136,7 @@ async function resolveDefinition(
   request: StartRun,
   mission: Mission | null,
 ): Promise<Definition> {
-  const named = namedFlow(ports, caller, request);
+  const named = await namedFlow(ports, caller, request);
   if (named === null) {
     const agent = await resolveAgent(ports, caller, request, mission);
     const models = agent === null ? [] : modelsOfAgent(agent);
@@ -140,24 +144,6 @@ async function resolveDefinition(
   }
   const resolved = await resolveFlow(ports, caller, named, request);
   return { agent: null, flow: resolved.flow, models: modelsOf(resolved), ...policiesOf(resolved.agents) };
-}
-
-function modelsOfAgent({ model, fallbacks = [] }: RunAgent): string[] {
-  return [model, ...fallbacks.flatMap((one) => (one.type === 'model' ? [one.model] : []))];
-}
-
-/** What agents say of the run that they are in; of several the more patient one counts. */
-function policiesOf(
-  agents: readonly RunAgent[],
-): Pick<Definition, 'limits' | 'onLimit' | 'onProviderFailure'> {
-  const [first] = agents;
-  return {
-    limits: agents.length === 1 ? (first?.limits ?? {}) : limitsOf(agents),
-    onLimit: agents.find(({ onLimit }) => onLimit === 'pause')?.onLimit ?? first?.onLimit,
-    onProviderFailure:
-      agents.find(({ onProviderFailure }) => onProviderFailure === 'hold')?.onProviderFailure ??
-      first?.onProviderFailure,
-  };
 }
 
 async function resolveAgent(

@@ -11,6 +11,7 @@ import type {
   Usage,
   WaitKind,
 } from '@fermata/protocol';
+import { initialFlow, type FlowState } from './flow-state.ts';
 import type { Ladder } from './ladder.ts';
 import type { ReceiptChain } from './receipts.ts';
 
@@ -51,8 +52,10 @@ export interface RunState {
   turn: TurnState;
   /** Calls of the turn that have no result yet, in the model's order. */
   calls: CallState[];
-  /** Flow steps in flight. */
+  /** Flow steps in flight by an act of their own, not by a call or by turns. */
   steps: string[];
+  /** Where the run's flow stands. Absent: the run has none, or its client drives it. */
+  flow?: FlowState;
   /** Seqs of messages that no prompt contains yet. */
   inbox: number[];
   /** The status event that stands for now, so that each change of status is announced once. */
@@ -187,6 +190,7 @@ export function initialState(runId: string, at: string, created: EventData<'run.
     turn: { number: 0, attempt: 0, phase: 'done', asked: 0 },
     calls: [],
     steps: [],
+    ...initialFlow(created),
     inbox: [],
     announced: null,
     checkpoint: null,
@@ -199,6 +203,12 @@ export function initialState(runId: string, at: string, created: EventData<'run.
     usage: { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, costUsd: 0, activeMs: 0, byModel: {} },
     base: { turns: 0, tokens: 0, toolCalls: 0, costUsd: 0, activeMs: 0 },
   };
+}
+
+/** The step of its flow that turns carry out has its last answer, and nobody has said anything since. */
+export function isStepAnswered({ turn, inbox, flow }: RunState): boolean {
+  if (turn.phase !== 'done' || turn.asked > 0 || inbox.length > 0) return false;
+  return turn.number > (flow?.step?.from ?? 0);
 }
 
 /** A model call, a tool call that the server itself sent, or a flow step's own act. */

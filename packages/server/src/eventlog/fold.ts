@@ -6,6 +6,7 @@ import {
   type TranscriptCall,
   type TranscriptMessage,
 } from '@fermata/protocol';
+import { applyToFlow, reopenFlow, transcriptCall, type FoldedFlow } from './fold-flow.ts';
 import { knownEvent } from './known-event.ts';
 
 /** Raised whenever the same log would give another transcript: snapshots of other versions are ignored. */
@@ -25,10 +26,12 @@ export interface Transcript {
   /** How many messages at the beginning come from the session. */
   history: number;
   calls: Map<string, TranscriptCall>;
+  /** Null for a run of an agent. */
+  flow: FoldedFlow | null;
 }
 
 export function createTranscript(): Transcript {
-  return { messages: [], seq: 0, through: Number.MAX_SAFE_INTEGER, history: 0, calls: new Map() };
+  return { messages: [], seq: 0, through: Number.MAX_SAFE_INTEGER, history: 0, calls: new Map(), flow: null };
 }
 
 /** Folds a log, or a part of one onto what came before it. */
@@ -50,6 +53,7 @@ export function applyToTranscript(transcript: Transcript, stored: RunEvent): voi
   transcript.seq = event.seq;
   switch (event.type) {
     case 'run.created':
+      if (event.data.flow !== null) transcript.flow = { createdAt: event.at, steps: [] };
       for (const message of inputMessages(event.data.input ?? undefined)) {
         transcript.messages.push({
           ...message,
@@ -101,11 +105,20 @@ export function applyToTranscript(transcript: Transcript, stored: RunEvent): voi
     case 'segment.returned':
       for (const call of transcript.calls.values()) if (call.state === 'running') call.state = 'in_doubt';
       return;
+    case 'step.started':
+    case 'step.completed':
+    case 'step.skipped':
+    case 'step.failed':
+      if (transcript.flow !== null)
+        applyToFlow(transcript.flow, event, { calls: transcript.calls, read: readSeq(transcript) });
+      return;
+    case 'run.reopened':
+      if (transcript.flow !== null) reopenFlow(transcript.flow);
+      return;
     // A wait that ended without an answer, and a run that goes on, give each call its result by an event of its own.
     case 'wait.expired':
     case 'wait.superseded':
     case 'wait.cancelled':
-    case 'run.reopened':
     case 'run.started':
     case 'run.pausing':
     case 'run.paused':
@@ -120,10 +133,6 @@ export function applyToTranscript(transcript: Transcript, stored: RunEvent): voi
     case 'message.delta':
     case 'turn.completed':
     case 'turn.failed':
-    case 'step.started':
-    case 'step.completed':
-    case 'step.skipped':
-    case 'step.failed':
     case 'tool.output':
     case 'wait.answered_early':
     case 'wait.assigned':
@@ -142,6 +151,11 @@ export function applyToTranscript(transcript: Transcript, stored: RunEvent): voi
   }
 }
 
+/** The last event that a model has read: what a run begins with is read by nobody twice. */
+function readSeq({ through, history }: Transcript): number {
+  return through === Number.MAX_SAFE_INTEGER ? 1 + history : through;
+}
+
 function receive(transcript: Transcript, event: EventOf<'message.received'>): void {
   const { messageId, role, parts, by, history } = event.data;
   const message = { id: messageId, seq: event.seq, at: event.at, role, by, turn: null, parts, calls: [] };
@@ -151,18 +165,7 @@ function receive(transcript: Transcript, event: EventOf<'message.received'>): vo
 
 function complete(transcript: Transcript, event: EventOf<'message.completed'>): void {
   const { turn, parts, toolCalls } = event.data;
-  const calls = toolCalls.map((call): TranscriptCall => ({
-    callId: call.callId,
-    providerCallId: call.providerCallId,
-    tool: call.tool,
-    args: call.args,
-    editedArgs: null,
-    approved: false,
-    attempt: 0,
-    state: 'ready',
-    output: null,
-    error: null,
-  }));
+  const calls = toolCalls.map(transcriptCall);
   for (const call of calls) transcript.calls.set(call.callId, call);
   const { messages, through } = transcript;
   let place = messages.length;
@@ -197,16 +200,20 @@ function change(transcript: Transcript, callId: string, changes: Partial<Transcr
 
 /** What a snapshot keeps; `seq` and the fold version stand beside it. */
 export function transcriptToJson(transcript: Transcript): Json {
-  const { messages, through, history } = transcript;
-  // A message has nothing but JSON in it.
-  return { messages: messages as unknown as Json, through, history };
+  const { messages, through, history, flow } = transcript;
+  // A message has nothing but JSON in it, and so has a step.
+  const steps = flow === null ? {} : { flow: flow as unknown as Json };
+  return { messages: messages as unknown as Json, through, history, ...steps };
 }
 
 /** The inverse of `transcriptToJson`, for data of this fold version only. */
 export function transcriptFromJson(seq: number, data: Json): Transcript {
-  const kept = structuredClone(data) as unknown as Pick<Transcript, 'messages' | 'through' | 'history'>;
-  const calls = kept.messages.flatMap((message) => message.calls.map((call) => [call.callId, call] as const));
-  return { ...kept, seq, calls: new Map(calls) };
+  const kept = structuredClone(data) as unknown as Pick<Transcript, 'messages' | 'through' | 'history'> &
+    Partial<Pick<Transcript, 'flow'>>;
+  const { flow = null } = kept;
+  const ofSteps = (flow?.steps ?? []).flatMap(({ call }) => (call === null ? [] : [call]));
+  const calls = [...kept.messages.flatMap((message) => message.calls), ...ofSteps];
+  return { ...kept, flow, seq, calls: new Map(calls.map((call) => [call.callId, call])) };
 }
 
 /**

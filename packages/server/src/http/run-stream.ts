@@ -57,7 +57,8 @@ async function* followRun(
       await request.prepare?.(batch);
       const frames = batch.flatMap((event) => request.encode(event));
       last = batch.at(-1)?.seq ?? last;
-      isStale ||= batch.some((event) => event.type.startsWith('run.'));
+      // Status, and what the runs below wait for.
+      isStale ||= batch.some(({ type }) => type.startsWith('run.') || type.startsWith('child.'));
       if (frames.length > 0) yield frames;
     }
     const reason = await ended();

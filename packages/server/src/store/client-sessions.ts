@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { storable, type ClientToken, type JsonObject } from '@fermata/protocol';
 import { EngineError } from '../engine/errors.ts';
-import type { ClientFeedback, ClientsFacade, ClientSession } from '../engine/facade-clients.ts';
+import type { ClientsFacade, ClientSession } from '../engine/facade-clients.ts';
 import { clientTokenColumns, clientTokenFromRow, type ClientTokenRow } from './client-tokens.ts';
 import { isUuid } from './condition.ts';
 import { hashOf } from './keys.ts';
@@ -119,26 +119,4 @@ export async function keepClientTools(
   if (!kept.ok) throw new EngineError('invalid_request', `The tools are ${kept.message}`);
   await sql`update client_sessions set tools = (${JSON.stringify(kept.value)}::json)->'tools',
     tools_fingerprint = ${fingerprint} where id = ${sessionId}`;
-}
-
-export async function putClientFeedback(
-  sql: Sql,
-  session: ClientSession,
-  { type, messageId, rating, comment, metadata }: ClientFeedback,
-): Promise<{ id: string; created: boolean }> {
-  const kept = storable({ messageId, comment, metadata });
-  if (!kept.ok) throw new EngineError('invalid_request', `The feedback is ${kept.message}`);
-  const text = kept.value as unknown as Pick<ClientFeedback, 'messageId' | 'comment' | 'metadata'>;
-  const id = `feedback_${randomBytes(12).toString('hex')}`;
-  const [row] = await sql<{ id: string }[]>`
-    insert into client_feedback as f (id, organization_id, token_id, session_id, conversation_id, type, message_id,
-      rating, comment, metadata)
-    values (${id}, ${session.organizationId}, ${session.token.id}, ${session.id}, ${session.conversationId}, ${type},
-      ${text.messageId}, ${rating}, ${text.comment},
-      ${text.metadata === null ? null : JSON.stringify(text.metadata)})
-    on conflict (session_id, type, message_id) do update set rating = excluded.rating, comment = excluded.comment,
-      metadata = excluded.metadata, updated_at = now()
-    returning id`;
-  if (row === undefined) throw new Error('the insert returned no row');
-  return { id: row.id, created: row.id === id };
 }

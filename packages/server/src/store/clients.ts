@@ -1,12 +1,12 @@
 import { EngineError } from '../engine/errors.ts';
 import type { ClientsFacade } from '../engine/facade-clients.ts';
 import type { RateLimiter } from '../engine/ports.ts';
+import { listClientFeedback, putClientFeedback } from './client-feedback.ts';
 import {
   beginClientSession,
   clientSessionOfRun,
   findClientSession,
   keepClientTools,
-  putClientFeedback,
 } from './client-sessions.ts';
 import {
   createClientToken,
@@ -68,6 +68,8 @@ export function createClients(pool: Pool, limiter: RateLimiter): ClientsFacade {
       await pool.transaction((sql) => keepClientTools(sql, sessionId, tools, fingerprint));
     },
     sessionOfRun: (runId) => pool.read((sql) => clientSessionOfRun(sql, runId)),
+    feedback: ({ organizationId }, tokenId, query) =>
+      pool.read((sql) => listClientFeedback(sql, organizationId, tokenId, query)),
     giveFeedback: (session, feedback) => pool.transaction((sql) => putClientFeedback(sql, session, feedback)),
   };
 }

@@ -61,6 +61,10 @@ const PROGRESS: ReadonlySet<string> = new Set([
   'failCall',
   'openWaits',
   'delegate',
+  'startStep',
+  'completeStep',
+  'skipStep',
+  'failStep',
   'finish',
 ]);
 

@@ -1,7 +1,8 @@
 import type { FlowFields, FlowStep, RunOrigin, UpdateFlowBody } from '@fermata/protocol';
-import { assertWorkingSteps } from '../engine/start-flow.ts';
+import { EngineError } from '../engine/errors.ts';
 import type { FlowFault, FlowsFacade, NamedFlow } from '../engine/facade-flows.ts';
 import { mergeByKey } from '../engine/record.ts';
+import { assertWorkingSteps } from '../engine/start-flow.ts';
 import type { Pool } from './pool.ts';
 import { createVersioned } from './versioned.ts';
 
@@ -13,7 +14,7 @@ export interface FlowsPorts {
 
 /** Saved flows, each with all its versions. */
 export function createFlows(pool: Pool, ports: FlowsPorts): FlowsFacade {
-  const { find: _find, ...table } = createVersioned<FlowFields>(pool, { noun: 'flow', merge: mergeFlow });
+  const { find, ...table } = createVersioned<FlowFields>(pool, { noun: 'flow', merge: mergeFlow });
   const known = new WeakMap<readonly FlowStep[], Promise<readonly FlowFault[]>>();
   function faults(steps: readonly FlowStep[]): Promise<readonly FlowFault[]> {
     const found = known.get(steps) ?? ports.faults(steps);
@@ -31,7 +32,12 @@ export function createFlows(pool: Pool, ports: FlowsPorts): FlowsFacade {
       if (patch.steps !== undefined) await assertWorkingSteps({ faults }, patch.steps);
       return table.update(caller, flowId, patch, options);
     },
-    defaultFlow: ({ via }) => ports.defaultOf(via),
+    async defaultFlow(caller) {
+      const chosen = ports.defaultOf(caller.via);
+      if (chosen !== null && 'flowId' in chosen && (await find(caller, chosen.flowId)) === null)
+        throw new EngineError('not_configured', `there is no default flow ${chosen.flowId}`);
+      return chosen;
+    },
   };
 }
 

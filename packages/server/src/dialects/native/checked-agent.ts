@@ -1,8 +1,10 @@
 import {
   answerBodySchema,
   flowFieldsSchema,
+  placedSteps,
   type AgentFields,
   type DeadlineStep,
+  type FlowStep,
   type Tool,
 } from '@fermata/protocol';
 import { kindOfAnswer } from '../../engine/deciders/answers.ts';
@@ -32,7 +34,6 @@ function agentFaults(fields: Checked, path: string): Fault[] {
     }
     names.add(tool.name);
     faults.push(...toolFaults(tool, place));
-    faults.push(...runFaults(tool, joinPath(place, ['run'])));
   }
   if (fields.output !== undefined) {
     const schema = compileSchema(fields.output);
@@ -63,16 +64,6 @@ function parsedJson(text: string): unknown {
   }
 }
 
-function runFaults({ type, run }: Tool, path: string): Fault[] {
-  if (type !== 'run') return run === undefined ? [] : [{ path, message: 'only a tool of type run has it' }];
-  if (run === undefined) return [{ path, message: 'expected the agent or flow to run' }];
-  const { agent, flow } = run;
-  if (typeof agent === 'object') return agentFaults(agent, joinPath(path, ['agent']));
-  if (typeof flow !== 'object') return [];
-  const fields = flowFieldsSchema.safeParse(flow);
-  return fields.success ? [] : faultsOf(fields.error.issues, joinPath(path, ['flow']));
-}
-
 /** Throws `invalid_request` for what `checkAgent` refuses in a tool. */
 export function checkTool(tool: Tool, path: string): void {
   const faults = toolFaults(tool, path);
@@ -80,10 +71,33 @@ export function checkTool(tool: Tool, path: string): void {
 }
 
 function toolFaults(tool: Tool, path: string): Fault[] {
-  const faults = ladderFaults(tool.deadline ?? [], joinPath(path, ['deadline']));
-  if (tool.inputSchema === undefined) return faults;
-  const schema = compileSchema(tool.inputSchema);
-  return schema.ok ? faults : [{ path: `${path}.inputSchema`, message: schema.message }, ...faults];
+  const { deadline = [], inputSchema } = tool;
+  const schema = inputSchema === undefined ? null : compileSchema(inputSchema);
+  return [
+    ...(schema === null || schema.ok ? [] : [{ path: `${path}.inputSchema`, message: schema.message }]),
+    ...ladderFaults(deadline, joinPath(path, ['deadline'])),
+    ...runFaults(tool, joinPath(path, ['run'])),
+  ];
+}
+
+function runFaults({ type, run }: Tool, path: string): Fault[] {
+  if (type !== 'run') return run === undefined ? [] : [{ path, message: 'only a tool of type run has it' }];
+  if (run === undefined) return [{ path, message: 'expected the agent or flow to run' }];
+  const { agent, flow } = run;
+  if (typeof agent === 'object') return agentFaults(agent, joinPath(path, ['agent']));
+  if (typeof flow !== 'object') return [];
+  const fields = flowFieldsSchema.safeParse(flow);
+  if (!fields.success) return faultsOf(fields.error.issues, joinPath(path, ['flow']));
+  return stepFaults(fields.data.steps, joinPath(path, ['flow', 'steps']));
+}
+
+/** In the agents and tools of steps; what else cannot work about them is told when the tool is called. */
+function stepFaults(steps: readonly FlowStep[], path: string): Fault[] {
+  return [...placedSteps(steps)].flatMap(({ step, path: place }) => {
+    if (step.type === 'tool') return toolFaults(step.tool, joinPath(path, [...place, 'tool']));
+    if (step.type !== 'agent' || typeof step.agent !== 'object') return [];
+    return agentFaults(step.agent, joinPath(path, [...place, 'agent']));
+  });
 }
 
 /** A step must do something, and a decision must be an answer to one kind of wait. */

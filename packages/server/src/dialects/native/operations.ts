@@ -33,6 +33,7 @@ import { getRun } from './routes/get-run.ts';
 import { getUsage } from './routes/get-usage.ts';
 import { getWait } from './routes/get-wait.ts';
 import { listAgents } from './routes/list-agents.ts';
+import { listClientFeedback } from './routes/list-client-feedback.ts';
 import { listClientTokens } from './routes/list-client-tokens.ts';
 import { listFlows } from './routes/list-flows.ts';
 import { listEvents } from './routes/list-events.ts';
@@ -138,6 +139,7 @@ export const nativeOperations: readonly Operation[] = [
   getClientToken,
   updateClientToken,
   revokeClientToken,
+  listClientFeedback,
   getMe,
   getOrganization,
   updateOrganization,

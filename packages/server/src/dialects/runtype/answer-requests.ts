@@ -2,7 +2,7 @@ import type { OperationReply, OperationRequest } from '../../http/route.ts';
 import { answerExecution } from './answer-execution.ts';
 import { approveExecution, type Decision } from './approve-execution.ts';
 import { decodeMessages } from './decode-messages.ts';
-import { findExecution } from './find-execution.ts';
+import { beginningOf, findExecution } from './find-execution.ts';
 import { resumeExecution } from './resume-execution.ts';
 import type { ResumeBody } from './wire-dispatch.ts';
 
@@ -26,5 +26,15 @@ export async function answerApprove(
 ): Promise<OperationReply> {
   const run = await findExecution(request, body.executionId);
   const beginning = await approveExecution(request, run, body);
+  return answerExecution(request, run.id, beginning, body.streamResponse);
+}
+
+/** A repeated key: what was answered stands, and the reply attaches to what follows. */
+export async function reattach(
+  request: Request<unknown>,
+  body: { executionId: string; streamResponse: boolean },
+): Promise<OperationReply> {
+  const run = await findExecution(request, body.executionId);
+  const beginning = await beginningOf(request, run, 'all');
   return answerExecution(request, run.id, beginning, body.streamResponse);
 }

@@ -2,7 +2,7 @@ import type { AnswerBody, EventType, Run, Wait } from '@fermata/protocol';
 import { EngineError } from '../../engine/errors.ts';
 import { RuntypeError } from './errors.ts';
 import { continuing, type Beginning } from './execution-stream.ts';
-import { beginningOf, type Asking } from './find-execution.ts';
+import { beginningOf, keyed, type Answering, type Asking } from './find-execution.ts';
 import { placed } from './frame.ts';
 import { executionIdOf } from './ids.ts';
 import { approvalComplete } from './pauses.ts';
@@ -17,7 +17,7 @@ export interface Decision {
  * Records a decision, and says where the answer begins. A second decision changes nothing: its answer begins with the
  * winner's, and goes on with all that followed. Source: wire section 12.
  */
-export async function approveExecution(asking: Asking, run: Run, decision: Decision): Promise<Beginning> {
+export async function approveExecution(asking: Answering, run: Run, decision: Decision): Promise<Beginning> {
   const { engine, caller } = asking;
   const { approvalId } = decision;
   const wait = await findApproval(asking, run, approvalId);
@@ -25,7 +25,10 @@ export async function approveExecution(asking: Asking, run: Run, decision: Decis
   const answered = new Set([approvalId]);
   if (wait.state === 'open') {
     try {
-      const { changed } = await engine.waits.answer(caller, approvalId, answerOf(wait, decision));
+      const answer = answerOf(wait, decision);
+      const { changed } = await keyed(asking, (options) =>
+        engine.waits.answer(caller, approvalId, answer, options),
+      );
       if (changed) return { ...beginning, answered };
     } catch (error) {
       if (!(error instanceof EngineError) || !LATE.has(error.code)) throw error;

@@ -30,7 +30,9 @@ export function childChanged(
     if (kind === 'approval' || kind === 'in_doubt') asked = approvalBelow(memory, child, id, tool, wait, at);
     if (kind === 'tool_output' || kind === 'input') asked = awaitBelow(id, tool, wait, at);
     child.told.set(id, { kind, callId: wait?.callId ?? null, asked });
-    if (asked !== null) frames.push(asked);
+    if (asked === null) continue;
+    if (memory.turn !== null) memory.turn.isPaused = true;
+    frames.push(asked);
   }
   return frames;
 }
@@ -58,7 +60,12 @@ function settled(
     if (open.has(id)) return [];
     child.told.delete(id);
     const wait = below.get(id);
-    if (wait?.resolution == null || (wait.kind !== 'approval' && wait.kind !== 'in_doubt')) return [];
+    if (
+      wait === undefined ||
+      wait.resolution === null ||
+      (wait.kind !== 'approval' && wait.kind !== 'in_doubt')
+    )
+      return [];
     return [approvalComplete(id, wait.resolution, at)];
   });
 }
@@ -77,7 +84,7 @@ function approvalBelow(
     approvalId,
     toolName: tool ?? 'tool',
     toolType: toolTypeOf(undefined),
-    ...(wait?.callId == null ? {} : { toolCallId: wait.callId }),
+    ...(wait === undefined || wait.callId === null ? {} : { toolCallId: wait.callId }),
     description: wait?.prompt ?? 'A delegated run asks for an approval.',
     parameters: parametersOf(wait?.args ?? null),
     startedAt: at,

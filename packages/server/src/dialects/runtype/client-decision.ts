@@ -6,11 +6,11 @@ import { approveExecution, findApproval, type Decision } from './approve-executi
 import { decisionOfPage } from './client-page.ts';
 import { RuntypeError } from './errors.ts';
 import type { Beginning } from './execution-stream.ts';
-import { findExecution, type Asking } from './find-execution.ts';
+import { findExecution, type Answering } from './find-execution.ts';
 import type { ApproveBody } from './wire-dispatch.ts';
 
 /** A visitor decides: only what is an approval, and only where nobody is named who alone may decide it. */
-export async function decideAsVisitor(asking: Asking, run: Run, decision: Decision): Promise<Beginning> {
+export async function decideAsVisitor(asking: Answering, run: Run, decision: Decision): Promise<Beginning> {
   const wait = await findApproval(asking, run, decision.approvalId);
   // Whether a call has happened is not for a visitor to know.
   if (wait.kind !== 'approval') throw notForVisitors();

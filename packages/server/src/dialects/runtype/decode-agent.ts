@@ -38,7 +38,8 @@ export function decodeAgent(wire: WireAgent, variables: JsonObject, path = 'agen
 }
 
 function refuseUnsupported(wire: WireAgent, path: string): void {
-  if (wire.advisor != null) throw notSupported(`${path}.advisor`, 'advisor is not supported', 'tools');
+  if (wire.advisor !== undefined && wire.advisor !== null)
+    throw notSupported(`${path}.advisor`, 'advisor is not supported', 'tools');
   const { artifacts } = wire;
   if (
     typeof artifacts === 'object' &&

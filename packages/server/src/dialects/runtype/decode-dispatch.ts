@@ -12,6 +12,7 @@ import type { Engine, StartRun } from '../../engine/facade.ts';
 import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
 import { decodeAgent } from './decode-agent.ts';
 import { decodeFlow, type FlowDecoding } from './decode-flow.ts';
+import { governed } from './decode-tools.ts';
 import { assertFits, decodeMessages, type DecodedMessage } from './decode-messages.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
 import type { RuntypeEcho } from './face-data.ts';
@@ -37,14 +38,17 @@ export async function decodeDispatch(source: Source, body: DispatchBody): Promis
   const allowlist = body.clientToolsPolicy?.allowlist ?? null;
   const clientTools = decodeClientTools(body.clientTools ?? [], allowlist);
   const parts = { messages, variables, clientTools };
-  const flow = namedFlow(source, body);
+  const flow = await namedFlow(source, body);
   return flow === null ? decodeAgentRun(source, body, parts) : decodeFlowRun(source, body, parts, flow);
 }
 
 type NamedFlow = { wire: WireFlow } | { flowId: string } | { flow: FlowFields };
 
 /** The flow that the request names, or that the server has for requests that name nothing; null: an agent. */
-function namedFlow({ engine, caller }: Source, { flow, flowId, agent }: DispatchBody): NamedFlow | null {
+async function namedFlow(
+  { engine, caller }: Source,
+  { flow, flowId, agent }: DispatchBody,
+): Promise<NamedFlow | null> {
   if (flow !== undefined && agent !== undefined) throw invalidMember('flow', 'give either agent or flow');
   if (flow === undefined && flowId === undefined) {
     return agent === undefined ? engine.flows.defaultFlow(caller) : null;
@@ -70,7 +74,7 @@ function decodeFlowRun(source: Source, body: DispatchBody, parts: Parts, named: 
   return {
     ...commonOf(source, body, { ...decoding.info, ...declared }),
     ...target,
-    ...(tools.length === 0 ? {} : { tools }),
+    ...(tools.length === 0 ? {} : { stepTools: tools }),
     ...secretsOf(body, decoding.secrets),
     kind: 'flow',
     input,
@@ -97,7 +101,8 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
         : null
       : await savedAgent(source, savedId);
   const own = inline?.fields ?? saved ?? {};
-  const tools = withClientTools(own.tools ?? [], clientTools.tools);
+  const declared = governed(clientTools.tools, clientTools.info, inline === null ? undefined : wire?.tools);
+  const tools = withClientTools(own.tools ?? [], declared);
   const instructions = inline === null ? filled(saved?.instructions, variables) : undefined;
   const info = { ...inline?.info, ...clientTools.info };
   const input = inputOf(body, messages);
@@ -106,7 +111,7 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
     ...commonOf(source, body, info),
     ...(savedId === undefined ? {} : { agentId: savedId }),
     ...(inline === null ? {} : { agent: inline.fields }),
-    ...(clientTools.tools.length === 0 ? {} : { tools }),
+    ...(declared.length === 0 ? {} : { tools }),
     ...(instructions === undefined ? {} : { instructions }),
     ...secretsOf(body, inline?.secrets ?? {}),
     kind: 'agent',
@@ -166,7 +171,7 @@ function secretsOf(body: DispatchBody, own: Record<string, string>): Pick<StartR
 
 function filled(instructions: string | undefined, variables: JsonObject): string | undefined {
   if (instructions === undefined) return undefined;
-  const text = fillNames(instructions, variables);
+  const text = fillNames(instructions, variables, 'kept');
   return text === instructions ? undefined : text;
 }
 

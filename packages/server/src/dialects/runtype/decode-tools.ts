@@ -42,7 +42,7 @@ export function decodeTools(wire: WireTools | undefined, path: string, owner = '
       ),
     );
   }
-  limitTools(decoded, wire);
+  decoded.tools = decoded.tools.map((tool) => limitedTool(tool, decoded.info, wire.perToolLimits ?? {}));
   return decoded;
 }
 
@@ -51,7 +51,7 @@ function refuseUnsupported(wire: WireTools, path: string): void {
     throw notSupported(`${path}.toolIds`, 'There are no saved tools here', 'runtimeTools, mcpServers');
   }
   for (const member of ['subagentConfig', 'codeModeConfig'] as const) {
-    if (wire[member] == null) continue;
+    if (wire[member] === undefined || wire[member] === null) continue;
     throw notSupported(`${path}.${member}`, `${member} is not supported`, 'runtimeTools of type subagent');
   }
 }
@@ -185,17 +185,21 @@ function headerOf(
   return type === 'bearer' ? { Authorization: `Bearer ${value}` } : { [name ?? 'X-API-Key']: value };
 }
 
-function limitTools(decoded: DecodedTools, { perToolLimits = {} }: WireTools): void {
-  decoded.tools = decoded.tools.map((tool) => {
-    const name = clientToolOf(decoded.info, tool.name)?.name ?? tool.name;
-    const limit = Object.hasOwn(perToolLimits, name) ? perToolLimits[name] : undefined;
-    if (limit === undefined) return tool;
-    return {
-      ...tool,
-      ...(limit.maxCalls === undefined ? {} : { maxCalls: limit.maxCalls }),
-      ...(limit.required === true ? { mustCall: true } : {}),
-    };
-  });
+/** Tools with the limits and approvals that a request sets for them by name. */
+export function governed(tools: readonly Tool[], info: ClientTools, wire: WireTools | undefined): Tool[] {
+  const limited = tools.map((tool) => limitedTool(tool, info, wire?.perToolLimits ?? {}));
+  return withApprovals({ tools: limited, mcpServers: [], info }, wire?.approval).tools;
+}
+
+function limitedTool(tool: Tool, info: ClientTools, limits: NonNullable<WireTools['perToolLimits']>): Tool {
+  const name = clientToolOf(info, tool.name)?.name ?? tool.name;
+  const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
+  if (limit === undefined) return tool;
+  return {
+    ...tool,
+    ...(limit.maxCalls === undefined ? {} : { maxCalls: limit.maxCalls }),
+    ...(limit.required === true ? { mustCall: true } : {}),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EventData, Json, JsonObject } from '@fermata/protocol';
+import { fallbacksExhausted } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import type { Memory } from './memory.ts';
 
@@ -13,7 +14,7 @@ export function started(memory: Memory): FrameDraft {
       flowId: flow?.id ?? 'virtual',
       flowName: flow?.name ?? 'flow',
       totalSteps: steps.size,
-      source: flow?.id == null ? 'virtual' : 'existing',
+      source: (flow?.id ?? null) === null ? 'virtual' : 'existing',
     };
   }
   return {
@@ -47,7 +48,7 @@ export function failed(data: EventData<'run.failed'>, at: string, memory: Memory
   const { code, message } = data.error;
   const stop = stopReasonOf(code);
   if (stop !== null) return [...memory.blocks.close(), complete(memory, at, data.output, stop)];
-  return [...memory.blocks.close(), broken(memory, at, code, message)];
+  return [...memory.blocks.close(), ...fallbacksExhausted(memory), broken(memory, at, code, message)];
 }
 
 export function cancelled(data: EventData<'run.cancelled'>, at: string, memory: Memory): FrameDraft[] {

@@ -96,14 +96,14 @@ const DRAFTS: Drafts = {
   'message.completed': ({ data }, { memory }) => wordsCompleted(data, memory),
   'turn.started': ({ data }, { memory }) => turnStarted(data, memory),
   'turn.completed': ({ at }, { memory }) => turnCompleted(at, memory),
-  'turn.failed': ({ data }) => turnFailed(data),
+  'turn.failed': ({ data }, { memory }) => turnFailed(data, memory),
   'step.started': ({ data, at }, { memory }) => {
-    const { stepId, call } = data;
+    const { stepId, call, unresolved = [] } = data;
     if (call !== undefined) {
       memory.calls.set(call.callId, { tool: call.tool, args: call.args, turn: 0, startedAt: null });
     }
     if (memory.openSteps.some((open) => open.stepId === stepId)) return [];
-    memory.openSteps.push({ stepId, startedAt: at });
+    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage });
     return stepStarted(memory, stepId, at);
   },
   'step.completed': ({ data, at }, { memory }) => stepCompleted(data, at, memory),
@@ -111,13 +111,15 @@ const DRAFTS: Drafts = {
   'step.failed': ({ data, at }, { memory }) => stepFailed(data, at, memory),
   'tool.started': ({ data, at }, { memory }) => toolStarted(data, at, memory),
   'tool.output': ({ data }, { memory }) =>
-    memory.calls.get(data.callId)?.startedAt == null
+    (memory.calls.get(data.callId)?.startedAt ?? null) === null
       ? []
       : [{ type: 'tool_output_delta', toolCallId: data.callId, delta: data.text }],
   'tool.completed': ({ data, at }, { memory }) =>
     data.late === true ? [] : toolEnded(data, { success: true, result: data.output }, at, memory),
   'tool.failed': ({ data, at }, { memory }) =>
-    data.late === true ? [] : toolEnded(data, { success: false, error: data.error.message }, at, memory),
+    data.late === true
+      ? []
+      : toolEnded(data, { success: false, error: data.error.message, isMade: false }, at, memory),
   'tool.denied': ({ data, at }, { memory }) =>
     toolEnded(data, { success: false, error: data.reason ?? data.outcome }, at, memory),
   'wait.opened': ({ data, at }, { memory }) => opened(data, at, memory),

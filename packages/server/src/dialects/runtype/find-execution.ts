@@ -1,7 +1,8 @@
 import { isTerminal, type EventType, type Run } from '@fermata/protocol';
-import type { Caller } from '../../engine/caller.ts';
+import type { Caller, CommandOptions } from '../../engine/caller.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Engine } from '../../engine/facade.ts';
+import type { OperationRequest } from '../../http/route.ts';
 import { noExecution } from './errors.ts';
 import { continuing, type Beginning } from './execution-stream.ts';
 import { runIdIn } from './ids.ts';
@@ -9,6 +10,31 @@ import { runIdIn } from './ids.ts';
 export interface Asking {
   engine: Engine;
   caller: Caller;
+}
+
+/** Who answers, under the key of the request if it has one. */
+export interface Answering extends Asking {
+  command?: OperationRequest<unknown, unknown, unknown>['command'];
+}
+
+/** Runs the command of an answer; a repeat of the key throws `ReplayedReply`, and is answered by attaching. */
+export async function keyed<T>(
+  { command }: Answering,
+  run: (options?: CommandOptions) => Promise<T>,
+): Promise<T> {
+  if (command === undefined) return run();
+  const done: T[] = [];
+  await command(
+    async (options) => {
+      const result = await run(options);
+      done.push(result);
+      return result;
+    },
+    () => ({ status: 200, body: {} }),
+  );
+  const [result] = done;
+  if (result === undefined) throw new Error('a command has given nothing');
+  return result;
 }
 
 /** The run of an execution id. Throws the 404 of this wire for what is unknown, foreign or no id at all. */
@@ -34,7 +60,8 @@ export async function beginningOf(
 ): Promise<Beginning> {
   if (isTerminal(run.status)) return continuing((await lastSeq(asking, run.id, ENDS)) - 1, 'nothing');
   if (run.status === 'waiting' || run.status === 'paused') return continuing(run.head, restates);
-  return continuing(await lastSeq(asking, run.id, ['run.waiting']), restates);
+  // Its first event says what the execution is, and is said anew.
+  return continuing(Math.max(1, await lastSeq(asking, run.id, ['run.waiting'])), restates);
 }
 
 const ENDS: EventType[] = ['run.succeeded', 'run.failed', 'run.cancelled'];

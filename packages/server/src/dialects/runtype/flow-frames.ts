@@ -1,6 +1,7 @@
 import { isJsonObject, type EventData, type FlowStep, type Json, type JsonObject } from '@fermata/protocol';
+import { stepFallback } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, OpenStep } from './memory.ts';
 
 /** The name that this wire has for a step's type: the one that it was given, or the nearest. */
 function stepTypeOf(step: FlowStep | undefined): string {
@@ -65,6 +66,8 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
   const { stepId, output, unresolved, fallback } = data;
   const step = memory.steps.get(stepId)?.step;
   memory.stepCounts.succeeded += 1;
+  const begun = memory.openSteps.find((open) => open.stepId === stepId);
+  const names = [...new Set([...(begun?.unresolved ?? []), ...(unresolved ?? [])])];
   const frames = memory.blocks.close();
   const said = step?.type === 'send' ? sent(memory, stepId, output) : [];
   return [
@@ -76,11 +79,19 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
       success: true,
       result: resultOf(step, output),
       ...leave(memory, stepId, at),
-      ...(step?.type === 'agent' ? { stopReason: 'end_turn' } : {}),
-      ...(unresolved === undefined ? {} : { unresolvedVariables: unresolved }),
-      ...(fallback === undefined ? {} : { fallback }),
+      ...(step?.type === 'agent' ? { ...usedSince(memory, begun), stopReason: 'end_turn' } : {}),
+      ...(names.length === 0 ? {} : { unresolvedVariables: names }),
+      ...stepFallback(fallback),
     },
   ];
+}
+
+function usedSince({ usage }: Memory, begun: OpenStep | undefined): JsonObject {
+  const before = begun?.before;
+  if (before === undefined) return {};
+  const tokensUsed = usage.input + usage.output - before.input - before.output;
+  const isPriced = usage.costUsd !== null && before.costUsd !== null;
+  return { tokensUsed, ...(isPriced ? { cost: (usage.costUsd ?? 0) - (before.costUsd ?? 0) } : {}) };
 }
 
 /** Text that the flow itself says stands as a block of its own. */

@@ -15,8 +15,11 @@ const candidate = (callId: string, tool: string, more: Partial<Candidate> = {}):
 
 function matches(outputs: JsonObject, candidates: readonly Candidate[]): Record<string, unknown> {
   const info = { get_cart: { name: 'get-Cart', origin: 'webmcp' } };
-  return Object.fromEntries(
-    matchOutputs(outputs, candidates, info).map(({ candidate: { callId }, output }) => [callId, output]),
+  return Object.fromEntries<unknown>(
+    matchOutputs(outputs, candidates, info).map(({ candidate: { callId }, output }) => [
+      String(callId),
+      output,
+    ]),
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type WaitKind,
 } from '@fermata/protocol';
 import { createBlocks, type Blocks } from './blocks.ts';
+import type { FallbackAttempt } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import { clientToolsIn, type ClientTools } from './face-data.ts';
 
@@ -27,7 +28,7 @@ export interface Memory {
   /** Steps of the flow in their order, those inside of conditions included. */
   steps: Map<string, { step: FlowStep; index: number }>;
   /** Steps that have begun and not ended, the innermost last. */
-  openSteps: { stepId: string; startedAt: string }[];
+  openSteps: OpenStep[];
   stepCounts: { succeeded: number; failed: number };
   blocks: Blocks;
   turn: TurnMemory | null;
@@ -37,12 +38,21 @@ export interface Memory {
   usage: { turns: number; input: number; output: number; costUsd: number | null };
 }
 
+export interface OpenStep {
+  stepId: string;
+  startedAt: string;
+  unresolved: readonly string[];
+  /** What was used before it. */
+  before: Memory['usage'];
+}
+
 export interface TurnMemory {
   id: string;
   number: number;
   completed: EventData<'message.completed'> | null;
   /** Somebody outside was asked for one of its calls. */
   isPaused: boolean;
+  fallbacks: FallbackAttempt[];
 }
 
 export interface CallMemory {

@@ -6,7 +6,7 @@ import type { DecodedMessage } from './decode-messages.ts';
 import { invalidMember } from './errors.ts';
 import type { Beginning } from './execution-stream.ts';
 import { clientToolsIn } from './face-data.ts';
-import { beginningOf, type Asking } from './find-execution.ts';
+import { beginningOf, keyed, type Answering, type Asking } from './find-execution.ts';
 import { matchOutputs, type Candidate, type Matched } from './match-outputs.ts';
 import { fitOutput } from './fit-output.ts';
 
@@ -26,7 +26,7 @@ const TRIES = 5;
  * Records outputs and messages, and says where the answer begins. A repeat, late outputs and a run that has ended
  * change nothing: the answer then attaches to what goes on, or tells the end. Source: wire section 12.
  */
-export async function resumeExecution(asking: Asking, found: Run, input: ResumeInput): Promise<Beginning> {
+export async function resumeExecution(asking: Answering, found: Run, input: ResumeInput): Promise<Beginning> {
   let run = found;
   for (let tries = 1; ; tries += 1) {
     if (isTerminal(run.status)) return beginningOf(asking, run, 'nothing');
@@ -42,13 +42,13 @@ export async function resumeExecution(asking: Asking, found: Run, input: ResumeI
 const RACES: ReadonlySet<string> = new Set(['wait_closed', 'invalid_transition']);
 
 async function resumeOnce(
-  asking: Asking,
+  asking: Answering,
   run: Run,
   { outputs, messages, keepsHolds = false }: ResumeInput,
 ): Promise<Beginning> {
   if (outputs === null || Object.keys(outputs).length === 0) {
     const beginning = await beginningOf(asking, run, 'all');
-    if (keepsHolds) await send(asking, run, messages);
+    if (keepsHolds) await send(asking, run, messages.map(messageCommand));
     else await release(asking, run, messages);
     return beginning;
   }
@@ -65,27 +65,25 @@ async function resumeOnce(
     ),
     ...messages.map(messageCommand),
   ];
-  if (commands.length > 0) await asking.engine.runs.commands(asking.caller, run.id, commands);
+  await send(asking, run, commands);
   return { ...beginning, answered: new Set(open.map(({ candidate }) => candidate.waitId)) };
 }
 
 /** A resume without outputs also releases what holds the run; holds that others must release stay. */
-async function release(asking: Asking, run: Run, messages: readonly DecodedMessage[]): Promise<void> {
+async function release(asking: Answering, run: Run, messages: readonly DecodedMessage[]): Promise<void> {
   const commands = messages.map(messageCommand);
   try {
-    await asking.engine.runs.commands(asking.caller, run.id, [{ type: 'resume' }, ...commands]);
+    await send(asking, run, [{ type: 'resume' }, ...commands]);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'held') throw error;
-    await send(asking, run, messages);
+    await send(asking, run, commands);
   }
 }
 
-async function send(
-  { engine, caller }: Asking,
-  run: Run,
-  messages: readonly DecodedMessage[],
-): Promise<void> {
-  if (messages.length > 0) await engine.runs.commands(caller, run.id, messages.map(messageCommand));
+async function send(asking: Answering, run: Run, commands: RunCommand[]): Promise<void> {
+  const { engine, caller } = asking;
+  if (commands.length === 0) return;
+  await keyed(asking, (options) => engine.runs.commands(caller, run.id, commands, options));
 }
 
 function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {

@@ -1,16 +1,18 @@
 import { textOf, type EventData, type JsonObject, type Part } from '@fermata/protocol';
 import type { BlockKind } from './blocks.ts';
+import { fallbackCompleted, fallbackFailed, fallbackStarted, fallbackSummary } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import type { Memory } from './memory.ts';
 import { iterationOf, stepOf } from './pauses.ts';
 
-export function turnStarted({ turn, attempt }: EventData<'turn.started'>, memory: Memory): FrameDraft[] {
+export function turnStarted(data: EventData<'turn.started'>, memory: Memory): FrameDraft[] {
+  const { turn, attempt, fallback } = data;
   if (attempt > 1 && memory.turn?.number === turn) {
     memory.blocks.again();
-    return [];
+    return fallbackStarted(memory, fallback);
   }
   const id = `turn_${memory.idBase}_${turn}`;
-  memory.turn = { id, number: turn, completed: null, isPaused: false };
+  memory.turn = { id, number: turn, completed: null, isPaused: false, fallbacks: [] };
   const frames = memory.blocks.close();
   const stepId = memory.openSteps.at(-1)?.stepId;
   memory.blocks.begin(`${memory.idBase}_${turn}`, {
@@ -38,7 +40,11 @@ export function wordsCompleted(data: EventData<'message.completed'>, memory: Mem
     memory.calls.set(callId, { tool, args, turn: data.turn, startedAt: null });
   }
   if (memory.turn !== null) memory.turn.completed = data;
-  return [...memory.blocks.complete(data.parts.flatMap(wordsOf)), ...data.parts.flatMap(mediaOf(memory))];
+  return [
+    ...memory.blocks.complete(data.parts.flatMap(wordsOf)),
+    ...data.parts.flatMap(mediaOf(memory)),
+    ...fallbackCompleted(memory),
+  ];
 }
 
 function wordsOf(part: Part): { kind: BlockKind; text: string }[] {
@@ -62,7 +68,7 @@ function mediaOf(memory: Memory): (part: Part, index: number) => FrameDraft[] {
 export function turnCompleted(at: string, memory: Memory): FrameDraft[] {
   const { turn, kind } = memory;
   memory.turn = null;
-  if (turn?.completed == null || turn.isPaused || kind === 'flow') return [];
+  if (turn === null || turn.completed === null || turn.isPaused || kind === 'flow') return [];
   const { parts, usage, finishReason } = turn.completed;
   return [
     {
@@ -74,6 +80,7 @@ export function turnCompleted(at: string, memory: Memory): FrameDraft[] {
       tokens: { input: usage.inputTokens, output: usage.outputTokens },
       ...(usage.costUsd === null ? {} : { cost: usage.costUsd }),
       stopReason: stopReasonOf(finishReason),
+      ...fallbackSummary(turn.fallbacks),
       completedAt: at,
     },
   ];
@@ -95,7 +102,9 @@ export function stopReasonOf(finishReason: string): string {
 }
 
 /** An attempt that is made again is no end; the end of a run tells itself. */
-export function turnFailed({ error, retryAfterMs }: EventData<'turn.failed'>): FrameDraft[] {
+export function turnFailed(data: EventData<'turn.failed'>, memory: Memory): FrameDraft[] {
+  const { error, retryAfterMs } = data;
+  fallbackFailed(memory, error.message);
   if (retryAfterMs === null) return [];
   const told: JsonObject = { code: error.code, message: error.message };
   return [{ type: 'error', error: told, recoverable: true }];

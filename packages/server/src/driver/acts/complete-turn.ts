@@ -1,4 +1,12 @@
-import { storable, textOf, type Json, type Part, type ToolCall } from '@fermata/protocol';
+import {
+  storable,
+  textOf,
+  type Json,
+  type JsonObject,
+  type Part,
+  type ToolCall,
+  type TranscriptMessage,
+} from '@fermata/protocol';
 import type { StepFailure } from '../../agent/failure.ts';
 import type { ModelAnswer } from '../../agent/models/model-request.ts';
 import type { ResolvedTool } from '../../agent/tools/resolved-tool.ts';
@@ -24,17 +32,20 @@ export async function completeTurn(
   const isLast =
     answer.toolCalls.length === 0 &&
     uncalledTool({ state, calls: transcript.calls, tools: told.tools }) === null;
+  const { step } = segment;
   const result = outputOf(
-    text === '' ? lastAssistantText(segment.log.messages()) : text,
-    segment.agent.output,
+    text === '' ? lastAssistantText(ownMessages(segment)) : text,
+    resultSchemaOf(segment),
   );
   if (isLast && !result.ok) {
     segment.failures.rejected = { text, problem: result.problem };
     return await failTurn(segment, tried, { kind: 'invalid_output', message: result.problem });
   }
+  const output = isLast && result.ok ? result.output : null;
+  const then = step === null || output === null ? {} : { then: await step.ends(output) };
   const completed = await segment.commit([
     ...told.first,
-    completion(segment, tried, answer, isLast && result.ok ? result.output : null),
+    { ...completion(segment, tried, answer, output), ...then },
   ]);
   if (completed.kind === 'refused') {
     segment.deps.log.error({ error: completed.error, ...tried }, 'an answer could not be committed');
@@ -50,7 +61,7 @@ export async function completeAsGiven(
 ): Promise<void> {
   const { text, tools } = told;
   const { turn, attempt } = tried;
-  const result = outputOf(text, segment.agent.output);
+  const result = outputOf(text, resultSchemaOf(segment));
   if (!result.ok) {
     const message = `the given answer is no valid result: ${result.problem}`;
     return await failTurn(segment, tried, { kind: 'terminal', code: 'invalid_output', message });
@@ -64,6 +75,15 @@ export async function completeAsGiven(
     usage: { inputTokens: 0, outputTokens: 0 },
   };
   await completeTurn(segment, tried, { answer, tools, first: text === '' ? [] : first });
+}
+
+/** Of a step: without what its input begins with, which it has not said itself. */
+function ownMessages({ step, messages }: Segment): TranscriptMessage[] {
+  return step === null ? messages() : messages().filter((message) => message.turn !== null);
+}
+
+function resultSchemaOf({ agent, step }: Segment): JsonObject | undefined {
+  return agent.output ?? step?.resultSchema;
 }
 
 function completion(

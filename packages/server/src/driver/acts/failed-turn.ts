@@ -29,7 +29,7 @@ export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFa
     failure.kind === 'invalid_output'
       ? { code: 'invalid_output', message: failure.message }
       : { code: failure.code, message: failure.message };
-  const then = await whatFollows(segment, failure);
+  const then = await whatFollows(segment, failure, error);
   const { turn, attempt } = tried;
   const failed = await segment.commit([{ type: 'failTurn', turn, attempt, error, then }]);
   if (failed.kind === 'refused') throw failed.error;
@@ -40,28 +40,30 @@ export async function failTurn(segment: Segment, tried: Attempt, failure: TurnFa
 async function whatFollows(
   segment: Segment,
   failure: Exclude<TurnFailure, { kind: 'aborted' }>,
+  error: RunError,
 ): Promise<Then> {
   const { count, rejections } = segment.failures;
   const isAtFallback = segment.log.state.turn.fallback !== undefined;
   switch (failure.kind) {
     case 'invalid_output':
-      return rejections < 2 ? { kind: 'retry', afterMs: 0 } : { kind: 'fail' };
+      return rejections < 2 ? { kind: 'retry', afterMs: 0 } : failing(segment, error);
     case 'retryable': {
       const isTriedOnce = isAtFallback && failure.code === 'provider_failed';
       if (!isTriedOnce && count < segment.limits.turnAttempts)
         return { kind: 'retry', afterMs: retryDelayMs(count, failure) };
-      return (failure.code === 'provider_failed' ? fallBack(segment) : null) ?? (await giveUp(segment));
+      const next = failure.code === 'provider_failed' ? fallBack(segment) : null;
+      return next ?? (await giveUp(segment, error));
     }
     case 'terminal':
       switch (failure.code) {
         case 'provider_failed':
-          return fallBack(segment) ?? (await giveUp(segment));
+          return fallBack(segment) ?? (await giveUp(segment, error));
         // At a fallback the provider of the run's own model has failed before.
         case 'provider_not_configured':
         case 'invalid_output':
-          return fallBack(segment) ?? (isAtFallback ? await giveUp(segment) : { kind: 'fail' });
+          return fallBack(segment) ?? (isAtFallback ? await giveUp(segment, error) : failing(segment, error));
         default:
-          return { kind: 'fail' };
+          return failing(segment, error);
       }
   }
 }
@@ -71,8 +73,14 @@ function fallBack({ agent, log }: Segment): Then | null {
   return next === null ? null : { kind: 'retry', afterMs: next.delayMs, fallback: next.index };
 }
 
-async function giveUp(segment: Segment): Promise<Then> {
-  return { kind: (await onProviderFailure(segment)) === 'hold' ? 'hold' : 'fail' };
+/** In a flow the step fails, which knows what may be tried in its place. */
+function failing({ step }: Segment, error: RunError): Then {
+  return step === null ? { kind: 'fail' } : { kind: 'step', step: step.fails(error) };
+}
+
+async function giveUp(segment: Segment, error: RunError): Promise<Then> {
+  if (segment.step?.hasFallback === true) return failing(segment, error);
+  return (await onProviderFailure(segment)) === 'hold' ? { kind: 'hold' } : failing(segment, error);
 }
 
 /** The run's own word goes before its agent's; it stands in its first event. */

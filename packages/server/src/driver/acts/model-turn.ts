@@ -1,4 +1,4 @@
-import type { TranscriptMessage } from '@fermata/protocol';
+import type { RunError, TranscriptMessage } from '@fermata/protocol';
 import { ContentUnavailableError } from '../../agent/failure.ts';
 import type { LoadedBlob, ModelOutcome } from '../../agent/models/model-request.ts';
 import type { ResolvedModel } from '../../agent/models/resolve-model.ts';
@@ -20,21 +20,24 @@ export async function modelTurn(
   segment: Segment,
   { turn, attempt }: { turn: number; attempt: number },
 ): Promise<void> {
-  const { deps, log, agent, failures } = segment;
+  const { deps, log, agent, failures, step } = segment;
   if (failures.turn !== turn) Object.assign(failures, { turn, count: 0, rejections: 0, rejected: null });
   if (await endUnreviewed(segment)) return;
   const providerKeys = deps.providerKeysOf?.(segment.secrets) ?? {};
   const resolve = (name: string): ResolvedModel => deps.models.resolve(name, providerKeys);
-  const chosen = turnModel({ state: log.state, agent, resolve, priceOf: deps.priceOf });
-  if (!chosen.ok && !chosen.failsTurn) {
-    await segment.commit([{ type: 'fail', error: chosen.error }]);
+  const instead = step?.model ?? null;
+  const chosen = turnModel({ state: log.state, agent, instead, resolve, priceOf: deps.priceOf });
+  const unfit = chosen.ok || chosen.failsTurn ? null : chosen.error;
+  const refusal = unfit ?? turnsSpent(segment, turn);
+  if (refusal !== null) {
+    await segment.commit([step?.fails(refusal) ?? { type: 'fail', error: refusal }]);
     return;
   }
   const model = chosen.ok ? chosen.model : chosen.name;
   const tools = await segment.toolbox.resolve(segment.stop);
   if (segment.stop.aborted) return;
   // What the prompt contains is settled here: an event that comes later than `through` is for the next turn.
-  const messages = log.messages();
+  const messages = segment.messages();
   const through = log.transcript.seq;
   const { calls } = log.transcript;
   const forced = tools.ok ? forcedTool({ state: log.state, calls, tools: tools.tools }) : null;
@@ -56,7 +59,7 @@ export async function modelTurn(
   const outcome = await deps.models.call({
     model: chosen.name,
     script: chosen.script,
-    turn,
+    turn: turn - (step?.turnsBefore ?? 0),
     attempt,
     instructions: agent.instructions,
     messages: [...messages, ...correction(segment, through)],
@@ -71,6 +74,13 @@ export async function modelTurn(
     loadBlob: (url) => loadBlob(segment, url),
   });
   await settle(segment, tried, tools.tools, deltas, outcome);
+}
+
+/** The agent of a step has used up its own turns. */
+function turnsSpent({ step, agent }: Segment, turn: number): RunError | null {
+  const most = agent.limits?.maxTurns ?? null;
+  if (step === null || most === null || turn - step.turnsBefore <= most) return null;
+  return { code: 'max_turns', message: `${agent.name} has made the ${most} turns that it may make` };
 }
 
 function isInFlight({ log }: Segment, turn: number, attempt: number): boolean {

@@ -18,9 +18,10 @@ export function uncalledTool({ state, calls, tools }: Calling): string | null {
   return uncalled?.name ?? null;
 }
 
-/** The tool that the model must call in the next turn: one that stands in the way of the run's end. */
+/** The tool that the model must call in the next turn: one that stands in the way of the end. */
 export function forcedTool(calling: Calling): string | null {
   const { state } = calling;
   if (state.turn.phase === 'again') return state.turn.forced ?? null;
-  return nextAct(state).kind === 'finish' ? uncalledTool(calling) : null;
+  const { kind } = nextAct(state);
+  return kind === 'finish' || kind === 'step' ? uncalledTool(calling) : null;
 }

@@ -1,4 +1,4 @@
-import { cutText, type Json } from '@fermata/protocol';
+import { cutText, isJsonObject, type Json } from '@fermata/protocol';
 import { runFields, type Segment } from '../segment-context.ts';
 
 const PREVIEW_LENGTH = 4_000;
@@ -39,5 +39,22 @@ async function storeBlob(
       }
       await deps.clock.sleep(DELAY_MS * tries, stop);
     }
+  }
+}
+
+/** The inverse of `fitOutput`: the whole of an output that the log names the blob of. What is not there stays as it is. */
+export async function loadOutput({ deps, run }: Segment, output: Json): Promise<Json> {
+  if (!isJsonObject(output) || output['truncated'] !== true || typeof output['blob'] !== 'string')
+    return output;
+  const digest = /^blob:sha256-([0-9a-f]{64})$/.exec(output['blob'])?.[1];
+  const blob = digest === undefined ? null : await deps.blobs.get(run.organizationId, digest);
+  if (blob === null) return output;
+  const text = Buffer.from(blob.bytes).toString('utf8');
+  if (!blob.mediaType.startsWith('application/json')) return text;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    // A tool may say the same of a file that is not ours.
+    return output;
   }
 }

@@ -19,15 +19,17 @@ const GIVEN = 'script/fallback';
 export function turnModel(options: {
   state: Pick<RunState, 'model' | 'limits' | 'turn'>;
   agent: Pick<RunAgent, 'model' | 'script' | 'fallbacks'>;
+  /** Goes before the run's and the agent's; null: none. */
+  instead?: string | null;
   resolve(name: string): ResolvedModel;
   priceOf: SegmentDeps['priceOf'];
 }): TurnModel {
-  const { state, agent, resolve, priceOf } = options;
+  const { state, agent, instead = null, resolve, priceOf } = options;
   const fallback = fallbackOf(agent, state);
   if (fallback?.type === 'output')
     return { ok: true, name: GIVEN, model: GIVEN, given: fallback.output, script: undefined };
   const isOther = fallback?.type === 'model';
-  const name = isOther ? fallback.model : (state.model ?? agent.model);
+  const name = isOther ? fallback.model : (instead ?? state.model ?? agent.model);
   const failsTurn = fallback !== null || nextFallback(agent, state) !== null;
   const resolved = resolve(name);
   if (!resolved.ok) {

@@ -1,11 +1,13 @@
 import { systemActor, type WaitBody } from '@fermata/protocol';
 import type { CommandOf, EarlyAnswer } from '../commands.ts';
 import type { Draft } from '../draft.ts';
-import type { CallState } from '../state.ts';
+import { isStepAnswered, type CallState } from '../state.ts';
 import { applyEarly } from './answers.ts';
+import { canFinish, succeed } from './finishing.ts';
+import { endStep, failStep } from './flow.ts';
 import { CHANGED, UNCHANGED, stale, type Decision } from './refuse.ts';
 import { stopAtLimit } from './limits.ts';
-import { failRun, placeHold } from './settle.ts';
+import { agentOf, failRun, placeHold } from './settle.ts';
 
 /** Deaths in a row from which a run is suspect, and from which a hold `policy` is put on it. */
 export const SUSPECT_AFTER = 2;
@@ -19,12 +21,13 @@ export function claim(draft: Draft, command: CommandOf<'claim'>): Decision {
 
 /** Decided under the lock: a limit that is used up stands in the way, and says so. */
 export function startTurn(draft: Draft, command: CommandOf<'startTurn'>): Decision {
-  const { turn, waits } = draft.state;
+  const { turn, waits, flow } = draft.state;
   const again = turn.phase === 'again';
   const expected = again ? [turn.number, turn.attempt + 1] : [turn.number + 1, 1];
   if ((turn.phase !== 'done' && !again) || command.turn !== expected[0] || command.attempt !== expected[1]) {
     stale(draft, `turn ${command.turn} cannot be started after turn ${turn.number} (${turn.phase})`);
   }
+  if (flow !== undefined && flow.step?.phase !== 'turns') stale(draft, 'no step of the flow takes turns');
   if (waits.length > 0) stale(draft, 'waits are open');
   if (command.through > draft.state.head) stale(draft, `the log does not reach ${command.through}`);
   if (stopAtLimit(draft, 'turn')) return CHANGED;
@@ -71,27 +74,11 @@ export function completeTurn(draft: Draft, command: CommandOf<'completeTurn'>): 
   });
   if (toolCalls.length > 0) return CHANGED;
   draft.emit({ type: 'turn.completed', data: { turn } });
-  if (canFinish(draft) && command.output !== null) succeed(draft, command.output);
+  if (draft.state.flow !== undefined) {
+    // A message that came meanwhile is for the step that is being carried out.
+    if (isStepAnswered(draft.state)) endStep(draft, command.then ?? []);
+  } else if (canFinish(draft) && command.output !== null) succeed(draft, command.output);
   return CHANGED;
-}
-
-function canFinish(draft: Draft): boolean {
-  const { status, turn, inbox, waits } = draft.state;
-  return (
-    status === 'running' &&
-    turn.phase === 'done' &&
-    turn.asked === 0 &&
-    inbox.length === 0 &&
-    waits.length === 0
-  );
-}
-
-function succeed(draft: Draft, output: CommandOf<'finish'>['output']): void {
-  draft.emit({ type: 'run.succeeded', data: { by: agentOf(draft), output, summary: null } });
-}
-
-function agentOf(draft: Draft): { type: 'agent'; id: string; name: string } {
-  return { type: 'agent', id: draft.state.runId, name: 'agent' };
 }
 
 export function failTurn(draft: Draft, command: CommandOf<'failTurn'>): Decision {
@@ -104,6 +91,7 @@ export function failTurn(draft: Draft, command: CommandOf<'failTurn'>): Decision
     data: { turn, attempt, error, retryAfterMs, ...(fallback === undefined ? {} : { fallback }) },
   });
   if (then.kind === 'fail') failRun(draft, agentOf(draft), error);
+  if (then.kind === 'step') failStep(draft, then.step);
   if (then.kind === 'hold') {
     placeHold(draft, { name: 'provider', reason: error.message, by: systemActor('driver'), stopClock: true });
   }

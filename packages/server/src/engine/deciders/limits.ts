@@ -14,8 +14,12 @@ export const LIMITS: readonly CountingLimit[] = [
   'maxActiveSeconds',
 ];
 
-/** Which limits stand in the way of a model call, and which in the way of a tool call. */
-const OF_STEP: Record<'turn' | 'call', readonly CountingLimit[]> = {
+/** What limits stand in the way of: a model call, a tool call, a step of a flow. */
+type LimitedAct = 'turn' | 'call' | 'step';
+
+/** Which limits stand in the way of each. */
+const OF_STEP: Record<LimitedAct, readonly CountingLimit[]> = {
+  step: ['maxActiveSeconds'],
   turn: ['maxTurns', 'maxTokens', 'maxCostUsd', 'maxActiveSeconds'],
   call: ['maxToolCalls', 'maxActiveSeconds'],
 };
@@ -52,12 +56,12 @@ export function isReached(draft: Draft, limit: Limit): boolean {
 }
 
 /** The first counting limit that stands in the way of the step, or null. `deadlineAt` has its own command. */
-function reachedLimit(draft: Draft, step: 'turn' | 'call'): CountingLimit | null {
+function reachedLimit(draft: Draft, step: LimitedAct): CountingLimit | null {
   return OF_STEP[step].find((limit) => isReached(draft, limit)) ?? null;
 }
 
 /** True when a limit stands in the way of the step: the run is held or has failed. Its own limits come first. */
-export function stopAtLimit(draft: Draft, step: 'turn' | 'call'): boolean {
+export function stopAtLimit(draft: Draft, step: LimitedAct): boolean {
   const own = reachedLimit(draft, step);
   if (own !== null) {
     exhaustLimit(draft, own);
@@ -75,7 +79,8 @@ export function stopAtLimit(draft: Draft, step: 'turn' | 'call'): boolean {
   return true;
 }
 
-const DAILY_OF_STEP: Record<'turn' | 'call', readonly DailyLimit[]> = {
+const DAILY_OF_STEP: Record<LimitedAct, readonly DailyLimit[]> = {
+  step: [],
   turn: ['maxTurns', 'maxTokens', 'maxCostUsd'],
   call: ['maxToolCalls'],
 };

@@ -21,7 +21,11 @@ export function settle(draft: Draft): void {
 
 /** Where the run stands now: the boundary before its next step. */
 export function checkpointOf(draft: Draft): Checkpoint {
-  const { turn, head } = draft.state;
+  const { turn, head, flow } = draft.state;
+  const step = flow?.step ?? null;
+  const isBetween = turn.phase === 'done' && (step === null || step.phase === 'failed');
+  if (flow !== undefined && flow.next !== null && isBetween)
+    return { seq: head, label: `step-${flow.next}/before` };
   if (turn.phase === 'tools') return { seq: head, label: `turn-${turn.number}/before-tools` };
   if (turn.phase === 'done') return { seq: head, label: `turn-${turn.number + 1}/before-model` };
   return { seq: head, label: `turn-${turn.number}/before-model` };
@@ -71,6 +75,11 @@ export function cancelWaits(draft: Draft, by: Actor, reason: string | null): voi
     const resolution = systemResolution(draft, wait, { outcome: 'cancelled', reason, by });
     draft.emit({ type: 'wait.cancelled', data: { waitId: wait.id, callId: wait.callId, resolution } });
   }
+}
+
+/** The run's own agent, as whoever ends it. */
+export function agentOf(draft: Draft): Actor {
+  return { type: 'agent', id: draft.state.runId, name: 'agent' };
 }
 
 /** Nothing is in flight in a run that has ended: what is, is given up before. */

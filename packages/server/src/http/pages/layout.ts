@@ -30,6 +30,13 @@ summary{cursor:pointer;padding:.7rem 1rem;display:flex;gap:.8rem;align-items:bas
 `,
 };
 
+/** The musical sign: an arc over a dot. */
+const ICON =
+  'data:image/svg+xml,' +
+  encodeURIComponent(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 22a13 13 0 0 1 26 0" fill="none" stroke="#6b3fa0" stroke-width="4"/><circle cx="16" cy="21" r="3.5" fill="#6b3fa0"/></svg>',
+  );
+
 /** A whole page. No script, no outside resource. */
 export function page(title: string, body: Html, links: readonly { href: string; text: string }[]): string {
   return html`<!doctype html>
@@ -38,6 +45,7 @@ export function page(title: string, body: Html, links: readonly { href: string; 
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title}</title>
+        <link rel="icon" href="${ICON}" />
         <style>
           ${STYLE}
         </style>

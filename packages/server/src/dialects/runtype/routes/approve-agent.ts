@@ -1,4 +1,4 @@
-import { answerApprove } from '../answer-requests.ts';
+import { answerApprove, reattach } from '../answer-requests.ts';
 import { answerVisitor } from '../client-decision.ts';
 import { isPage } from '../client-page.ts';
 import { anyAgentParams } from '../wire-agent-routes.ts';
@@ -22,4 +22,5 @@ export const approveAgent = runtypeOperation({
   errors: ['not_found'],
   handle: (request) =>
     isPage(request.caller) ? answerVisitor(request) : answerApprove(request, request.body),
+  replay: (_stored, request) => reattach(request, request.body),
 });

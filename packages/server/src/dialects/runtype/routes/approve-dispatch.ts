@@ -1,4 +1,4 @@
-import { answerApprove } from '../answer-requests.ts';
+import { answerApprove, reattach } from '../answer-requests.ts';
 import { runtypeOperation } from '../operation.ts';
 import { approveBodySchema, executionReplySchema, frameSchema } from '../wire-dispatch.ts';
 
@@ -16,4 +16,5 @@ export const approveDispatch = runtypeOperation({
   stream: frameSchema,
   errors: ['not_found'],
   handle: (request) => answerApprove(request, request.body),
+  replay: (_stored, request) => reattach(request, request.body),
 });

@@ -1,6 +1,6 @@
 import type { OperationReply } from '../../../http/route.ts';
 import { answerExecution } from '../answer-execution.ts';
-import { ownRun, sessionOfPage } from '../client-access.ts';
+import { countMessage, ownRun, sessionOfPage } from '../client-access.ts';
 import { toolsOfPage } from '../client-fingerprint.ts';
 import { CLIENT_TAG, requestOfSession } from '../client-page.ts';
 import { decodeMessages } from '../decode-messages.ts';
@@ -22,7 +22,7 @@ export const clientResume = runtypeOperation({
   reply: executionReplySchema,
   stream: frameSchema,
   bodyLimitBytes: PAGE_BODY_LIMIT_BYTES,
-  errors: ['unauthenticated', 'forbidden', 'not_found'],
+  errors: ['unauthenticated', 'forbidden', 'not_found', 'quota_exceeded'],
   async handle(request): Promise<OperationReply> {
     const { engine, body } = request;
     const session = await sessionOfPage(engine, body.sessionId, { origin: request.header('origin') });
@@ -30,6 +30,7 @@ export const clientResume = runtypeOperation({
     const run = await ownRun(engine, session, body.executionId);
     await toolsOfPage(engine, session, body);
     const messages = await decodeMessages(asked, body.messages ?? []);
+    if (messages.length > 0) await countMessage(engine, session);
     const input = { outputs: body.toolOutputs ?? null, messages, keepsHolds: true };
     const beginning = await resumeExecution(asked, run, input);
     return answerExecution(asked, run.id, beginning, body.streamResponse);

@@ -1,5 +1,5 @@
 import type { OperationReply } from '../../../http/route.ts';
-import { answerApprove, answerResume } from '../answer-requests.ts';
+import { answerApprove, answerResume, reattach } from '../answer-requests.ts';
 import { runtypeOperation } from '../operation.ts';
 import { readMember } from '../validation.ts';
 import {
@@ -34,4 +34,5 @@ export const continueDispatch = runtypeOperation({
     }
     return answerResume(request, { ...rest, ...readMember(outputsSchema, continuation, 'continuation') });
   },
+  replay: (_stored, request) => reattach(request, request.body),
 });

@@ -1,4 +1,4 @@
-import { answerResume } from '../answer-requests.ts';
+import { answerResume, reattach } from '../answer-requests.ts';
 import { runtypeOperation } from '../operation.ts';
 import { executionReplySchema, frameSchema, resumeBodySchema } from '../wire-dispatch.ts';
 
@@ -17,4 +17,5 @@ export const resumeDispatch = runtypeOperation({
   stream: frameSchema,
   errors: ['not_found'],
   handle: (request) => answerResume(request, request.body),
+  replay: (_stored, request) => reattach(request, request.body),
 });
