@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, requireSupportedNode, root } from './prepare.mjs';
 
-const PROJECTS = ['unit', 'engine', 'contract', 'fault'];
+const PROJECTS = ['unit', 'engine', 'contract', 'browser', 'fault'];
 
 requireSupportedNode();
 ensureInstalled();

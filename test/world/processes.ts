@@ -10,7 +10,7 @@ import { createNativeClient, type NativeClient } from './native-client.ts';
 const PROGRAM =
   process.env['FERMATA_TEST_PROGRAM'] ??
   fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
-const API_KEY = 'fermata_test_admin_key';
+export const API_KEY = 'fermata_test_admin_key';
 const SECRET_KEY = Buffer.alloc(32, 7).toString('base64');
 const START_LIMIT_MS = 90_000;
 

@@ -1,7 +1,7 @@
-import type { AnswerBody, Run, Wait } from '@fermata/protocol';
+import type { AnswerBody, EventType, Run, Wait } from '@fermata/protocol';
 import { EngineError } from '../../engine/errors.ts';
 import { RuntypeError } from './errors.ts';
-import type { Beginning } from './execution-stream.ts';
+import { continuing, type Beginning } from './execution-stream.ts';
 import { beginningOf, keyed, type Answering, type Asking } from './find-execution.ts';
 import { placed } from './frame.ts';
 import { executionIdOf } from './ids.ts';
@@ -14,8 +14,8 @@ export interface Decision {
 }
 
 /**
- * Records a decision, and says where the answer begins. A second decision changes nothing: it is told the winner's
- * first, and then attaches. Source: wire section 12.
+ * Records a decision, and says where the answer begins. A second decision changes nothing: its answer begins with the
+ * winner's, and goes on with all that followed. Source: wire section 12.
  */
 export async function approveExecution(asking: Answering, run: Run, decision: Decision): Promise<Beginning> {
   const { engine, caller } = asking;
@@ -36,10 +36,21 @@ export async function approveExecution(asking: Answering, run: Run, decision: De
   }
   const { resolution } = await engine.waits.get(caller, approvalId);
   if (resolution === null) return { ...beginning, answered };
+  const decidedAt = await decisionSeq(asking, run, approvalId);
+  if (decidedAt !== null) return { ...continuing(decidedAt - 1, 'nothing'), answered };
   const told = approvalComplete(approvalId, resolution, resolution.at);
   const now = await beginningOf(asking, await engine.runs.get(caller, run.id), 'nothing');
   return { ...now, first: placed(told, executionIdOf(run), 0), answered };
 }
+
+/** Event that decided the wait: what followed it has not been seen by who comes second. Null: a child's wait. */
+async function decisionSeq({ engine, caller }: Asking, run: Run, waitId: string): Promise<number | null> {
+  const decided = { types: DECISIONS, where: { path: ['waitId'], is: true, values: [waitId] } };
+  const { data } = await engine.events.select(caller, { run: run.id, any: [decided], limit: 1 });
+  return data[0]?.seq ?? null;
+}
+
+const DECISIONS: EventType[] = ['wait.resolved', 'wait.expired', 'wait.superseded', 'wait.cancelled'];
 
 const LATE: ReadonlySet<string> = new Set(['wait_closed', 'invalid_transition']);
 
