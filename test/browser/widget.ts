@@ -86,12 +86,13 @@ export class Widget implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { config, pageTools = [], asksBeforePageTools = false, reconnect = null } = this.#options;
-    await this.page.evaluate(startInPage, {
+    const start: PageStart = {
       config: { launcher: { enabled: false }, ...config },
       pageTools: [...pageTools],
       asksBeforePageTools,
       reconnect,
-    });
+    };
+    await this.page.evaluate(startInPage, JSON.stringify(start));
     await this.#composer().waitFor();
   }
 
@@ -177,6 +178,13 @@ interface InPage {
   fermataCalled: { name: string; args: Json }[];
 }
 
+/** What the widget knows of a stream that broke off. */
+interface Dropped {
+  executionId: string;
+  after: string;
+  signal: AbortSignal;
+}
+
 interface PageStart {
   config: object;
   pageTools: PageTool[];
@@ -185,7 +193,8 @@ interface PageStart {
 }
 
 /** Runs in the page: only what is handed in is there. */
-function startInPage(start: PageStart): void {
+function startInPage(json: string): void {
+  const start = JSON.parse(json) as PageStart;
   const window = globalThis as unknown as InPage;
   window.fermataCalled = [];
   const { reconnect } = start;
@@ -205,8 +214,8 @@ function startInPage(start: PageStart): void {
         ? {}
         : {
             reconnect: { backoffMs: [200, 200, 400, 400, 800, 800, 1600, 1600, 3200] },
-            reconnectStream: ({ executionId, after, signal }: Record<string, never>) =>
-              fetch(`${reconnect.base}/${String(executionId)}/events?after=${String(after)}`, {
+            reconnectStream: ({ executionId, after, signal }: Dropped) =>
+              fetch(`${reconnect.base}/${executionId}/events?after=${after}`, {
                 headers: reconnect.headers,
                 signal,
               }),

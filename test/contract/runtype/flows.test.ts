@@ -152,6 +152,16 @@ describe('a flow', () => {
       say('{{x}}'),
     ]);
     expect(textIn(fallback)).toBe('instead');
+    const instead = { type: 'flow', flow: { name: 'other', steps: [say('another flow')] } };
+    const other = await run([
+      step('transform-data', {
+        script: 'throw new Error("broken")',
+        outputVariable: 'x',
+        errorHandling: { onError: 'fallback', fallbacks: [instead] },
+      }),
+      say('It was {{x}}.'),
+    ]);
+    expect(textIn(other)).toBe('It was another flow.');
   });
 
   verifies(['flow.pause'], async () => {

@@ -36,11 +36,13 @@ export async function approveExecution(asking: Answering, run: Run, decision: De
   }
   const { resolution } = await engine.waits.get(caller, approvalId);
   if (resolution === null) return { ...beginning, answered };
-  const decidedAt = await decisionSeq(asking, run, approvalId);
-  if (decidedAt !== null) return { ...continuing(decidedAt - 1, 'nothing'), answered };
   const told = approvalComplete(approvalId, resolution, resolution.at);
-  const now = await beginningOf(asking, await engine.runs.get(caller, run.id), 'nothing');
-  return { ...now, first: placed(told, executionIdOf(run), 0), answered };
+  const decidedAt = await decisionSeq(asking, run, approvalId);
+  const since =
+    decidedAt === null
+      ? await beginningOf(asking, await engine.runs.get(caller, run.id), 'nothing')
+      : continuing(decidedAt - 1, 'nothing');
+  return { ...since, first: placed(told, executionIdOf(run), 0), answered };
 }
 
 /** Event that decided the wait: what followed it has not been seen by who comes second. Null: a child's wait. */

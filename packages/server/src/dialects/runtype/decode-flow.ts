@@ -1,18 +1,21 @@
 import {
   flowFieldsSchema,
+  isJsonObject,
   MAX_FLOW_DEPTH,
   type FlowErrorHandling,
   type FlowFields,
   type FlowStep,
+  type Json,
+  type JsonObject,
 } from '@fermata/protocol';
 import type { ErrorDetail } from './wire.ts';
 import { decodeStep, type FlowDecoding, type StepBase } from './decode-step.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
-import { notSupported } from './not-supported.ts';
 import { readMember } from './validation.ts';
 import { errorHandlingSchema, type ErrorHandling } from './wire-agent.ts';
 import {
   SUPPORTED_STEPS,
+  wireFlowSchema,
   wireStepSchema,
   type SupportedStep,
   type WireFlow,
@@ -89,7 +92,7 @@ function decodeSteps(
   return ordered.map(({ step, index }) => {
     count.steps += 1;
     const place = `${path}[${index}]`;
-    const base = baseOf(step, count.steps, place);
+    const base = baseOf(step, count.steps, decoding, place);
     if (step.type !== 'conditional') {
       return decodeStep(step.type as Exclude<SupportedStep, 'conditional'>, base, step, decoding, place);
     }
@@ -103,7 +106,7 @@ function decodeSteps(
   });
 }
 
-function baseOf(step: WireStep, number: number, path: string): StepBase {
+function baseOf(step: WireStep, number: number, decoding: FlowDecoding, path: string): StepBase {
   const { outputVariable } = step.config;
   const given = step.config['errorHandling'];
   const errorHandling =
@@ -116,15 +119,15 @@ function baseOf(step: WireStep, number: number, path: string): StepBase {
     ...(step.enabled === undefined ? {} : { enabled: step.enabled }),
     ...(step.when === undefined || step.when === '' ? {} : { when: step.when }),
     ...(typeof outputVariable === 'string' && outputVariable !== '' ? { output: outputVariable } : {}),
-    ...(errorHandling === undefined ? {} : { onError: errorHandlingOf(errorHandling, path) }),
+    ...(errorHandling === undefined ? {} : { onError: errorHandlingOf(errorHandling, decoding, path) }),
     // What the wire calls the step, for the stream.
     metadata: { runtype: { type: step.type } },
   };
 }
 
 /** Source: wire section 7.4. A failed step stops the flow unless this says otherwise (section 12). */
-function errorHandlingOf(wire: ErrorHandling, path: string): FlowErrorHandling {
-  const fallbacks = (wire.fallbacks ?? []).map(({ type, model, message, delay }, index) => {
+function errorHandlingOf(wire: ErrorHandling, decoding: FlowDecoding, path: string): FlowErrorHandling {
+  const fallbacks = (wire.fallbacks ?? []).map(({ type, model, message, flow, flowId, delay }, index) => {
     const place = `${path}.config.errorHandling.fallbacks[${index}]`;
     const delayMs = delay === undefined ? {} : { delayMs: delay };
     switch (type) {
@@ -138,7 +141,7 @@ function errorHandlingOf(wire: ErrorHandling, path: string): FlowErrorHandling {
           throw invalidMember(`${place}.message`, 'Required', 'MISSING_REQUIRED_FIELD');
         return { type: 'output' as const, output: message, ...delayMs };
       case 'flow':
-        throw notSupported(`${place}.type`, 'a flow as fallback is not supported', 'retry, model, message');
+        return { type, flow: fallbackFlow(flow ?? flowId, decoding, `${place}.flow`), ...delayMs };
     }
   });
   const on = (wire.triggers ?? []).map(({ type }) =>
@@ -149,4 +152,13 @@ function errorHandlingOf(wire: ErrorHandling, path: string): FlowErrorHandling {
     ...(fallbacks.length === 0 ? {} : { fallbacks }),
     ...(on.length === 0 ? {} : { on }),
   };
+}
+
+/** A flow in place of a step: saved, or inline as in a dispatch. */
+function fallbackFlow(given: Json | undefined, decoding: FlowDecoding, path: string): string | JsonObject {
+  const saved = isJsonObject(given ?? null) ? (given as JsonObject)['id'] : given;
+  if (typeof saved === 'string' && saved !== '') return saved;
+  if (!isJsonObject(given ?? null)) throw invalidMember(path, 'Required', 'MISSING_REQUIRED_FIELD');
+  // A flow has nothing but JSON in it.
+  return decodeFlow(readMember(wireFlowSchema, given, path), decoding, path) as unknown as JsonObject;
 }

@@ -37,6 +37,8 @@ export const errorHandlingSchema = z
           type: z.enum(['retry', 'model', 'message', 'flow']).describe('What to try'),
           model: z.string().min(1).max(200).optional().describe('model: which'),
           message: z.string().optional().describe('message: the answer to give'),
+          flowId: z.string().min(1).max(200).optional().describe('flow: a saved one'),
+          flow: looseJsonSchema.optional().describe('flow: id, {id}, or one inline'),
           delay,
         }),
       )
