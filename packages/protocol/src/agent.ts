@@ -119,6 +119,10 @@ export const toolSchema = z
     afterCrash: afterCrashSchema.optional(),
     idempotent: z.boolean().optional().describe('Doing it twice is the same as doing it once'),
     deadline: z.array(deadlineStepSchema).optional().describe('Deadline ladder of its waits'),
+    approvalDeadline: z
+      .array(deadlineStepSchema)
+      .optional()
+      .describe('Deadline ladder of its approval; absent: that of its other waits'),
     onExpire: onExpireSchema.optional(),
     timeoutMs: z.number().int().positive().max(3_600_000).optional().describe('Time-out of one request, ms'),
     http: httpToolSchema.optional(),
@@ -138,6 +142,11 @@ export const toolSchema = z
   })
   .describe('A tool that the model may call');
 export type Tool = z.infer<typeof toolSchema>;
+
+export const toolRuleSchema = toolSchema
+  .pick({ approval: true, approvalDeadline: true, maxCalls: true, mustCall: true })
+  .describe('What holds for a tool, whatever it says itself');
+export type ToolRule = z.infer<typeof toolRuleSchema>;
 
 export const mcpServerSchema = z
   .strictObject({
@@ -199,6 +208,12 @@ export const agentFieldsSchema = z.strictObject({
   instructions: z.string().optional().describe('System prompt'),
   tools: z.array(toolSchema).optional().describe('Tools'),
   mcpServers: z.array(mcpServerSchema).optional().describe('MCP servers'),
+  toolRules: z
+    .record(z.string().min(1).max(200), toolRuleSchema)
+    .optional()
+    .describe(
+      'What holds for tools by name, wherever they come from (the agent, a server, a request); *: for all others but built-in ones',
+    ),
   limits: limitsSchema.optional(),
   onLimit: onLimitSchema.optional(),
   onProviderFailure: onProviderFailureSchema.optional(),

@@ -196,6 +196,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const toolOptions = (agent: RunAgent | null): Parameters<typeof unaskedTools>[0] => ({
     tools: toolsOfAgent(agent),
     mcpServers: agent?.mcpServers ?? [],
+    toolRules: agent?.toolRules,
     defaultTimeoutMs: config.tools.timeoutMs,
   });
   const reads = { events, snapshots, runs };

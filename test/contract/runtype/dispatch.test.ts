@@ -154,21 +154,17 @@ describe('a dispatch', () => {
         { type: 'retry', delayMs: 5 },
         { type: 'output', output: 'Sorry' },
       ],
+      toolRules: {
+        weather: { approval: 'always', approvalDeadline: [{ after: 60, expire: true }], maxCalls: 2 },
+        show: { approval: 'always', approvalDeadline: [{ after: 60, expire: true }] },
+      },
       tools: [
         {
           type: 'http',
           name: 'weather',
           http: { url: 'https://weather.example/{{city}}', method: 'GET' },
-          approval: 'always',
-          deadline: [{ after: 60, expire: true }],
-          maxCalls: 2,
         },
-        {
-          type: 'client',
-          name: 'show',
-          approval: 'always',
-          deadline: [{ after: 60, decide: { decision: 'deny' } }],
-        },
+        { type: 'client', name: 'show' },
         { type: 'run', name: 'ask-agent', run: { agent: 'agent_x' } },
       ],
     });

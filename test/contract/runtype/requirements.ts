@@ -23,6 +23,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'approve.deny': 'a denied call is not made, and the model goes on',
   'approve.several': 'each of several approvals is decided by itself, and the last goes on',
   'approve.mixed': 'an await and an approval are answered in either order',
+  'approve.require': 'approval.require gates tools of every source, by either of their names',
   'approve.twice': 'a second decision sees the first, calmly',
   'approve.timeout': 'an approval that nobody decides in time is told as timeout',
   'approve.json': 'continue takes decisions, and answers in JSON when asked',

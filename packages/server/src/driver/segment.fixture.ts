@@ -31,7 +31,8 @@ export const ANNA = { type: 'principal', id: 'anna', name: 'Anna' } as const;
 export type ModelScript = (request: ModelRequest, calls: number) => ModelOutcome | Promise<ModelOutcome>;
 export type ToolScript = (call: ToolCall, requests: number) => ToolOutcome | Promise<ToolOutcome>;
 
-type ToolFields = 'approval' | 'afterCrash' | 'deadline' | 'onExpire' | 'maxCalls' | 'mustCall' | 'run';
+type ToolFields =
+  'approval' | 'afterCrash' | 'deadline' | 'approvalDeadline' | 'onExpire' | 'maxCalls' | 'mustCall' | 'run';
 
 export interface TestTool extends Partial<Pick<Tool, ToolFields>> {
   name: string;
@@ -261,6 +262,7 @@ function toTool(tool: TestTool): ResolvedTool {
     isHarmless: false,
     timeoutMs: tool.timeoutMs ?? 60_000,
     deadline: tool.deadline,
+    approvalDeadline: tool.approvalDeadline,
     onExpire: tool.onExpire,
     maxCalls: tool.maxCalls,
     mustCall: tool.mustCall,

@@ -133,8 +133,11 @@ async function mustGoOn({ agent, log, toolbox, stop }: Segment): Promise<boolean
   const { state, transcript } = log;
   const isUncalled = (tools: readonly { name: string; mustCall: boolean }[]): boolean =>
     uncalledTool({ state, calls: transcript.calls, tools }) !== null;
-  if (!isUncalled((agent.tools ?? []).map(({ name, mustCall = false }) => ({ name, mustCall }))))
-    return false;
+  const said = [
+    ...(agent.tools ?? []).map(({ name, mustCall = false }) => ({ name, mustCall })),
+    ...Object.entries(agent.toolRules ?? {}).map(([name, { mustCall = false }]) => ({ name, mustCall })),
+  ];
+  if (!isUncalled(said)) return false;
   const tools = await toolbox.resolve(stop);
   return !tools.ok || isUncalled(tools.tools);
 }

@@ -149,7 +149,8 @@ function ladderOf(
   nowMs: number,
   fits: (decision: JsonObject) => boolean = () => true,
 ): Pick<WaitBody, 'deadline' | 'deadlineAt' | 'onExpire'> {
-  const deadline = orderedSteps(tool.deadline ?? []).flatMap((step): DeadlineStep[] => {
+  const ladder = (kind === 'approval' ? tool.approvalDeadline : undefined) ?? tool.deadline ?? [];
+  const deadline = orderedSteps(ladder).flatMap((step): DeadlineStep[] => {
     const { after, notify, assign, decide, expire } = step;
     if (decide === undefined) {
       if (expire !== true || kind !== 'in_doubt') return [step];

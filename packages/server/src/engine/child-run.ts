@@ -138,6 +138,7 @@ function inlineAgent(asked: JsonObject, own: RunAgent): AgentFields {
     ...(Array.isArray(script) ? { script: script as NonNullable<AgentFields['script']> } : {}),
     tools,
     mcpServers,
+    ...(own.toolRules === undefined ? {} : { toolRules: own.toolRules }),
   };
 }
 

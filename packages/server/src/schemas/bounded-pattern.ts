@@ -1,4 +1,4 @@
-import { createContext, Script, type Context } from 'node:vm';
+import { withTimeLimit } from './time-limit.ts';
 
 /** Longest text that a pattern is tried on; longer text counts as undecided. */
 export const MAX_PATTERN_INPUT = 65_536;
@@ -47,19 +47,10 @@ export function boundedPattern(source: string, flags = 'u'): PatternResult {
   };
 }
 
-const testScript = new Script('expression.test(text)');
-let sandbox: Context | undefined;
-
 function testWithTimeLimit(expression: RegExp, text: string): PatternVerdict {
-  sandbox ??= createContext(Object.create(null));
-  sandbox['expression'] = expression;
-  sandbox['text'] = text;
   try {
-    return testScript.runInContext(sandbox, { timeout: TIME_LIMIT_MS }) === true ? 'match' : 'no_match';
+    return withTimeLimit(TIME_LIMIT_MS, () => expression.test(text)) ? 'match' : 'no_match';
   } catch {
     return 'undecided';
-  } finally {
-    sandbox['expression'] = undefined;
-    sandbox['text'] = undefined;
   }
 }

@@ -87,4 +87,16 @@ describe('compileSchema', () => {
       compileSchema({ minLength: 1, type: 'string' }),
     );
   });
+
+  it('ends a value that references would be tried on for ever, and a schema that is compiled for too long', () => {
+    const bomb: JsonObject = { $ref: '#/$defs/d0', $defs: {} };
+    for (let i = 0; i < 60; i += 1) {
+      const next = { $ref: `#/$defs/d${i + 1}` };
+      (bomb['$defs'] as JsonObject)[`d${i}`] = { allOf: [next, next] };
+    }
+    (bomb['$defs'] as JsonObject)['d60'] = { type: 'object' };
+    const compiled = compileSchema(bomb);
+    if (!compiled.ok) throw new Error(compiled.message);
+    expect(compiled.validate({})?.message).toContain('takes longer than');
+  });
 });

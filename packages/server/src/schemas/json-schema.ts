@@ -3,10 +3,14 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import { boundedPattern } from './bounded-pattern.ts';
+import { withTimeLimit } from './time-limit.ts';
 
 /** Largest schema that is compiled, characters of its canonical JSON. */
 export const MAX_SCHEMA_LENGTH = 131_072;
 const CACHE_SIZE = 500;
+/** Schemas come from strangers, and are compiled and tried on the main thread; milliseconds. */
+const COMPILE_LIMIT_MS = 2_000;
+const CHECK_LIMIT_MS = 250;
 
 export interface SchemaProblem {
   /** JSON pointer into the value; empty for the value itself. */
@@ -27,7 +31,7 @@ const cache = new Map<string, SchemaResult>();
 /**
  * Compiles a JSON Schema 2020-12 (draft-07 and older when `$schema` says so). Compiled schemas are cached by
  * their canonical JSON. Never throws: a schema that is too big, not valid, or refers to a document outside
- * itself gives `{ok: false}` with a sentence for a person. Patterns run under a time limit.
+ * itself gives `{ok: false}` with a sentence for a person. Compiling, patterns and references run under time limits.
  */
 export function compileSchema(schema: JsonObject): SchemaResult {
   const text = canonicalJson(schema);
@@ -70,16 +74,23 @@ function compile(schema: JsonObject): SchemaResult {
     // A fresh instance for each: `$id`s of two strangers' schemas must never meet.
     const compiler = isOld ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
     addFormats(compiler);
-    validator = compiler.compile(rest);
+    validator = withTimeLimit(COMPILE_LIMIT_MS, () => compiler.compile(rest));
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : 'the schema cannot be compiled' };
   }
-  return { ok: true, validate: (value) => firstProblem(validator, value) };
+  // References may double the work with each of them; without any it is bounded by schema and value.
+  const hasReferences = /"\$(ref|dynamicRef|recursiveRef)"/.test(JSON.stringify(rest));
+  const check: Check = hasReferences
+    ? (value) => withTimeLimit(CHECK_LIMIT_MS, () => validator(value))
+    : (value) => validator(value);
+  return { ok: true, validate: (value) => firstProblem(validator, check, value) };
 }
 
-function firstProblem(validator: ValidateFunction, value: unknown): SchemaProblem | null {
+type Check = (value: unknown) => boolean;
+
+function firstProblem(validator: ValidateFunction, check: Check, value: unknown): SchemaProblem | null {
   try {
-    if (validator(value)) return null;
+    if (check(value)) return null;
   } catch (error) {
     return { path: '', message: error instanceof Error ? error.message : 'the value cannot be checked' };
   }

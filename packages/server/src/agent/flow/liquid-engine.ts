@@ -14,6 +14,7 @@ import {
   type Template,
   type TopLevelToken,
 } from 'liquidjs';
+import { TimeUp, withTimeLimit } from '../../schemas/time-limit.ts';
 
 /** Code of the error: `template_failed`. `unresolved`: expressions that named nothing, as written. */
 export type Rendered<T> = { ok: true; value: T; unresolved: string[] } | { ok: false; error: RunError };
@@ -65,7 +66,8 @@ export function rendered<T>(variables: JsonObject, render: (rendering: Rendering
   const deadline = performance.now() + RENDER_TIMEOUT_MS;
   const rendering: Rendering = { variables, deadline, unresolved: new Set() };
   try {
-    const value = render(rendering);
+    // Liquid looks at its own limit between two templates only: a filter may compute for ever.
+    const value = withTimeLimit(RENDER_TIMEOUT_MS, () => render(rendering));
     return { ok: true, value, unresolved: [...rendering.unresolved] };
   } catch (error) {
     return { ok: false, error: { code: 'template_failed', message: templateMessage(error) } };
@@ -75,6 +77,7 @@ export function rendered<T>(variables: JsonObject, render: (rendering: Rendering
 /** Why a template failed, for its author. */
 export function templateMessage(error: unknown): string {
   if (error instanceof TemplateFailure) return error.message;
+  if (error instanceof TimeUp) return `the templates took longer than ${RENDER_TIMEOUT_MS} ms`;
   if (LiquidError.is(error)) return `the template failed: ${error.message}`.slice(0, MAX_MESSAGE);
   // Not of the library’s making: a stack or a string has run out.
   return 'the template needs too much';

@@ -176,3 +176,14 @@ describe('a JSON template', () => {
 function wellFormed(text: string): string {
   return text.replaceAll('\u0000', '\uFFFD').toWellFormed();
 }
+
+describe('a template whose filters compute for ever', () => {
+  it('is ended in the middle of one', () => {
+    const nested =
+      '{% assign a = (1..4000) %}{% assign e3 = "k == 0" %}{% assign e2 = "a | find_exp: \'k\', e3" %}' +
+      "{% assign e1 = \"a | find_exp: 'j', e2\" %}{{ a | find_exp: 'i', e1 }}";
+    const started = performance.now();
+    expect(renderText(nested, {}).ok).toBe(false);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});

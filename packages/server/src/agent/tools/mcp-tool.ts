@@ -43,6 +43,7 @@ export function mcpDrafts(
       isHarmless: own?.idempotent ?? (hints?.readOnlyHint === true || hints?.idempotentHint === true),
       timeoutMs: own?.timeoutMs ?? server.timeoutMs ?? defaultTimeoutMs,
       deadline: own?.deadline,
+      approvalDeadline: own?.approvalDeadline,
       onExpire: own?.onExpire,
       maxCalls: own?.maxCalls,
       mustCall: own?.mustCall,

@@ -34,6 +34,8 @@ export interface ResolvedTool {
   isAfterCrashSet: boolean;
   timeoutMs: number;
   deadline: DeadlineStep[] | undefined;
+  /** Of its approval, where that is another. */
+  approvalDeadline: DeadlineStep[] | undefined;
   onExpire: 'continue' | 'fail';
   /** Calls of it in one run at most, or null. */
   maxCalls: number | null;
@@ -57,6 +59,7 @@ export interface ToolDraft {
   isHarmless: boolean;
   timeoutMs: number;
   deadline: DeadlineStep[] | undefined;
+  approvalDeadline: DeadlineStep[] | undefined;
   onExpire: 'continue' | 'fail' | undefined;
   maxCalls: number | undefined;
   mustCall: boolean | undefined;
@@ -77,6 +80,7 @@ export function resolvedTool(draft: ToolDraft): ResolvedTool {
     isAfterCrashSet: draft.afterCrash !== undefined,
     timeoutMs: draft.timeoutMs,
     deadline: draft.deadline,
+    approvalDeadline: draft.approvalDeadline,
     onExpire: draft.onExpire ?? 'continue',
     maxCalls: draft.maxCalls ?? null,
     mustCall: draft.mustCall ?? false,

@@ -9,10 +9,12 @@ import { planAnswer } from './plan-tools.ts';
 import { callMcpTool, discoveryFailure, mcpDrafts } from './mcp-tool.ts';
 import { resolvedTool, type ResolvedTool, type ToolDraft, type ToolTarget } from './resolved-tool.ts';
 import { completed, failed, type ToolOutcome } from './tool-outcome.ts';
+import { ruled, type ToolRules } from './tool-rules.ts';
 
 export interface ToolboxOptions {
   tools: readonly Tool[];
   mcpServers: readonly McpServer[];
+  toolRules?: ToolRules | undefined;
   /** The run's secrets, for the headers of MCP servers. */
   secrets: Readonly<Record<string, string>>;
   fetch: GuardedFetch;
@@ -54,7 +56,7 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       if (!list.ok) return signal.aborted ? { ok: false, failure: { kind: 'aborted' } } : list;
       for (const draft of list.drafts) drafts.push(uniquelyNamed(draft, drafts));
     }
-    known = drafts.map(resolvedTool);
+    known = drafts.map((draft) => resolvedTool(ruled(draft, options.toolRules)));
     return { ok: true, tools: known };
   }
 
@@ -218,6 +220,7 @@ function ownDraft(tool: Tool, target: ToolTarget, defaultTimeoutMs: number): Too
     isHarmless: tool.idempotent ?? (method === 'GET' || method === 'HEAD' || isOwnAct(target)),
     timeoutMs: tool.timeoutMs ?? defaultTimeoutMs,
     deadline: tool.deadline,
+    approvalDeadline: tool.approvalDeadline,
     onExpire: tool.onExpire,
     maxCalls: tool.maxCalls,
     mustCall: tool.mustCall,

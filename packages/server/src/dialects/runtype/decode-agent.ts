@@ -1,6 +1,6 @@
 import { isJsonObject, type AgentFields, type Json, type JsonObject, type Limits } from '@fermata/protocol';
 import { compileSchema } from '../../schemas/json-schema.ts';
-import { decodeTools, withApprovals, type DecodedTools } from './decode-tools.ts';
+import { decodeTools, toolRules, type DecodedTools } from './decode-tools.ts';
 import { invalidMember } from './errors.ts';
 import { notSupported } from './not-supported.ts';
 import { fillNames } from './fill-names.ts';
@@ -14,8 +14,8 @@ export interface DecodedAgent extends Pick<DecodedTools, 'secrets' | 'info'> {
 export function decodeAgent(wire: WireAgent, variables: JsonObject, path = 'agent'): DecodedAgent {
   refuseUnsupported(wire, path);
   const decoded = decodeTools(wire.tools, `${path}.tools`);
-  const { secrets, info } = decoded;
-  const { tools, mcpServers } = withApprovals(decoded, wire.tools?.approval);
+  const { secrets, info, tools, mcpServers } = decoded;
+  const rules = toolRules(wire.tools);
   const limits = limitsOf(wire);
   const settings = settingsOf(wire);
   const output = outputOf(wire.responseFormat, `${path}.responseFormat`);
@@ -27,6 +27,7 @@ export function decodeAgent(wire: WireAgent, variables: JsonObject, path = 'agen
     ...(wire.systemPrompt === undefined ? {} : { instructions: fillNames(wire.systemPrompt, variables) }),
     ...(tools.length === 0 ? {} : { tools }),
     ...(mcpServers.length === 0 ? {} : { mcpServers }),
+    ...(Object.keys(rules).length === 0 ? {} : { toolRules: rules }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
     ...(toolCallStrategy === undefined ? {} : { toolChoice: toolCallStrategy }),

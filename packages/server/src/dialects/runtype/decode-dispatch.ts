@@ -13,7 +13,6 @@ import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
 import { decodeAgent } from './decode-agent.ts';
 import { decodeFlow } from './decode-flow.ts';
 import type { FlowDecoding } from './decode-step.ts';
-import { governed } from './decode-tools.ts';
 import { assertFits, decodeMessages, type DecodedMessage } from './decode-messages.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
 import type { RuntypeEcho } from './face-data.ts';
@@ -102,7 +101,7 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
         : null
       : await savedAgent(source, savedId);
   const own = inline?.fields ?? saved ?? {};
-  const declared = governed(clientTools.tools, clientTools.info, inline === null ? undefined : wire?.tools);
+  const declared = clientTools.tools;
   const tools = withClientTools(own.tools ?? [], declared);
   const instructions = inline === null ? filled(saved?.instructions, variables) : undefined;
   const info = { ...inline?.info, ...clientTools.info };

@@ -10,7 +10,7 @@ import {
 } from '@fermata/protocol';
 import { z } from 'zod';
 import { settingsOf } from './decode-agent.ts';
-import { authHeaders, decodeTools, requestOf, runtimeTool, withApprovals } from './decode-tools.ts';
+import { authHeaders, decodeTools, requestOf, runtimeTool, toolRules } from './decode-tools.ts';
 import { invalidMember } from './errors.ts';
 import { clientToolOf, type ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
@@ -115,7 +115,8 @@ function promptAgent(
   const decoded = decodeTools(wire, `${path}.tools`, base.id);
   Object.assign(decoding.secrets, decoded.secrets);
   Object.assign(decoding.info, decoded.info);
-  const { tools, mcpServers } = withApprovals(decoded, wire?.approval);
+  const { tools, mcpServers } = decoded;
+  const rules = toolRules(wire);
   const settings = settingsOf(model);
   const [name, instructions] = [config.text('model'), config.text('systemPrompt')];
   const maxToolCalls = wire?.maxToolCalls;
@@ -125,6 +126,7 @@ function promptAgent(
     ...(instructions === undefined ? {} : { instructions }),
     ...(tools.length === 0 ? {} : { tools }),
     ...(mcpServers.length === 0 ? {} : { mcpServers }),
+    ...(Object.keys(rules).length === 0 ? {} : { toolRules: rules }),
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
     ...(wire?.toolCallStrategy === undefined ? {} : { toolChoice: wire.toolCallStrategy }),
     ...(wire?.parallelCalls === undefined ? {} : { parallelToolCalls: wire.parallelCalls }),

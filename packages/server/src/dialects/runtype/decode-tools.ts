@@ -1,9 +1,9 @@
-import type { HttpTool, Json, JsonObject, McpServer, Tool } from '@fermata/protocol';
+import type { AgentFields, HttpTool, Json, JsonObject, McpServer, Tool, ToolRule } from '@fermata/protocol';
 import { isJsonObject } from '@fermata/protocol';
 import { compileSchema } from '../../schemas/json-schema.ts';
 import { invalidMember } from './errors.ts';
 import { modelNameOf } from './client-tools.ts';
-import { clientToolOf, type ClientTools } from './face-data.ts';
+import type { ClientTools } from './face-data.ts';
 import { notSupported } from './not-supported.ts';
 import type { RuntimeTool, WireMcpServer, WireTools } from './wire-agent.ts';
 
@@ -42,7 +42,6 @@ export function decodeTools(wire: WireTools | undefined, path: string, owner = '
       ),
     );
   }
-  decoded.tools = decoded.tools.map((tool) => limitedTool(tool, decoded.info, wire.perToolLimits ?? {}));
   return decoded;
 }
 
@@ -185,66 +184,30 @@ function headerOf(
   return type === 'bearer' ? { Authorization: `Bearer ${value}` } : { [name ?? 'X-API-Key']: value };
 }
 
-/** Tools with the limits and approvals that a request sets for them by name. */
-export function governed(tools: readonly Tool[], info: ClientTools, wire: WireTools | undefined): Tool[] {
-  const limited = tools.map((tool) => limitedTool(tool, info, wire?.perToolLimits ?? {}));
-  return withApprovals({ tools: limited, mcpServers: [], info }, wire?.approval).tools;
-}
-
-function limitedTool(tool: Tool, info: ClientTools, limits: NonNullable<WireTools['perToolLimits']>): Tool {
-  const name = clientToolOf(info, tool.name)?.name ?? tool.name;
-  const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
-  if (limit === undefined) return tool;
-  return {
-    ...tool,
-    ...(limit.maxCalls === undefined ? {} : { maxCalls: limit.maxCalls }),
-    ...(limit.required === true ? { mustCall: true } : {}),
-  };
-}
-
 /**
- * Tools with the approvals that the request asks for. Only a request that names a time-out lets them expire; a tool of
- * the page has a ladder of its own, in which the approval is one step.
+ * What a request says of tools by name: approvals and limits, also of tools that come from a server, the page or a
+ * saved agent. An approval expires only where the request names a time-out, whatever the tool's other waits do.
+ * Names count as they were given and as the model knows them.
  */
-export function withApprovals(
-  { tools, mcpServers, info }: Pick<DecodedTools, 'tools' | 'mcpServers' | 'info'>,
-  approval: WireTools['approval'],
-): Pick<DecodedTools, 'tools' | 'mcpServers'> {
-  const { require, timeout } = approval ?? {};
-  if (require === undefined || require === false) return { tools, mcpServers };
-  const isNamed = (tool: Tool): boolean =>
-    require === true ||
-    require.includes(tool.name) ||
-    require.includes(clientToolOf(info, tool.name)?.name ?? tool.name);
-  const gated = tools.map((tool) => (isNamed(tool) ? { ...tool, ...gate(tool, timeout) } : tool));
-  if (require === true) {
-    return {
-      tools: gated,
-      mcpServers: mcpServers.map((server) => ({ ...server, approval: 'always' as const })),
-    };
+export function toolRules(wire: WireTools | undefined): NonNullable<AgentFields['toolRules']> {
+  const { require = [], timeout } = wire?.approval ?? {};
+  const gate: ToolRule = {
+    approval: 'always',
+    approvalDeadline: timeout === undefined ? [] : [{ after: timeout / 1000, expire: true }],
+  };
+  const rules = new Map<string, ToolRule>();
+  const say = (name: string, rule: ToolRule): void => {
+    for (const known of new Set([name, modelNameOf(name)]))
+      rules.set(known, { ...rules.get(known), ...rule });
+  };
+  if (require === true) rules.set('*', gate);
+  for (const name of Array.isArray(require) ? require : []) say(name, gate);
+  for (const [name, { maxCalls, required }] of Object.entries(wire?.perToolLimits ?? {})) {
+    say(name, {
+      ...(require === true ? gate : {}),
+      ...(maxCalls === undefined ? {} : { maxCalls }),
+      ...(required === true ? { mustCall: true } : {}),
+    });
   }
-  const others = require.filter(
-    (name) => !gated.some((tool) => tool.name === name || clientToolOf(info, tool.name)?.name === name),
-  );
-  const ofServers = others.flatMap((name) =>
-    mcpServers.map((server) => mcpOverride(server.name, name, timeout)),
-  );
-  return { tools: [...gated, ...ofServers.filter((tool): tool is Tool => tool !== null)], mcpServers };
-}
-
-function gate(tool: Tool, timeout: number | undefined): Pick<Tool, 'approval' | 'deadline'> {
-  if (timeout === undefined) return { approval: 'always' };
-  const after = timeout / 1000;
-  const step =
-    tool.type === 'client'
-      ? { after, decide: { decision: 'deny', reason: 'nobody answered in time' } }
-      : { after, expire: true as const };
-  return { approval: 'always', deadline: [step, ...(tool.deadline ?? [])] };
-}
-
-/** A tool that a server may offer: what the agent says of it beside the server's own words. */
-function mcpOverride(server: string, name: string, timeout: number | undefined): Tool | null {
-  if (!NAME.test(name)) return null;
-  const tool: Tool = { type: 'mcp', server, name };
-  return { ...tool, ...gate(tool, timeout) };
+  return Object.fromEntries(rules);
 }

@@ -19,6 +19,7 @@ function tool(over: Partial<ToolDraft> = {}): ResolvedTool {
     isHarmless: false,
     timeoutMs: 1_000,
     deadline: undefined,
+    approvalDeadline: undefined,
     onExpire: undefined,
     maxCalls: undefined,
     mustCall: undefined,
