@@ -15,8 +15,8 @@ export interface Encoder {
   encode(event: RunEvent, below?: ReadonlyMap<string, Wait>): Frame[];
   /** What a reader that comes in after the last event is told first: that it goes on, and in the middle of what. */
   resumed(cursor: FrameCursor): Frame[];
-  /** What is still asked for, in the order in which it was asked. */
-  pending(cursor: FrameCursor): { waitId: string; frame: Frame }[];
+  /** What is still asked for, in the order in which it was asked. `cursor` null: each where it was first told. */
+  pending(cursor: FrameCursor | null): { waitId: string; frame: Frame }[];
   /** A run below this one is at work. */
   isChildAtWork(): boolean;
 }
@@ -24,16 +24,21 @@ export interface Encoder {
 export function createEncoder(runId: string): Encoder {
   const memory = createMemory(runId);
   const { executionId } = memory;
+  const places = new WeakMap<FrameDraft, FrameCursor>();
   return {
     needs: (event) => waitsBelow(event, memory),
     encode: (event, below = new Map()) =>
-      draftsOf(event, { memory, below }).map((draft, index) =>
-        placed(draft, executionId, event.seq * FRAMES_PER_EVENT + Math.min(index, FRAMES_PER_EVENT - 1)),
-      ),
+      draftsOf(event, { memory, below }).map((draft, index) => {
+        const place = event.seq * FRAMES_PER_EVENT + Math.min(index, FRAMES_PER_EVENT - 1);
+        places.set(draft, place);
+        return placed(draft, executionId, place);
+      }),
     resumed: (cursor) => resumedDrafts(memory).map((draft) => placed(draft, executionId, cursor)),
     pending: (cursor) =>
       openWaits(memory).flatMap(([waitId, { asked }]) =>
-        asked === null ? [] : [{ waitId, frame: placed(asked, executionId, cursor) }],
+        asked === null
+          ? []
+          : [{ waitId, frame: placed(asked, executionId, cursor ?? places.get(asked) ?? 0) }],
       ),
     isChildAtWork: () => [...memory.children.values()].some(({ status }) => AT_WORK.has(status)),
   };
