@@ -50,4 +50,50 @@ describe('a flow, in detail', () => {
     expect(textIn(frames)).toMatch(/^\[[^\]]+\] \[\]$/);
     expect(frameOf(frames, 'step_complete')).not.toHaveProperty('unresolvedVariables');
   });
+
+  verifies(['flow.failure'], async () => {
+    const fails = (fallbacks: Step[]): Step =>
+      step(
+        'transform-data',
+        { script: 'throw new Error("broken")', errorHandling: { onError: 'fallback', fallbacks } },
+        { id: 'weak' },
+      );
+    const retry = { type: 'retry' };
+    const told = (frames: readonly RuntypeFrame[]): unknown[] =>
+      frames.filter(({ event }) => event === 'custom').map(({ data }) => data['value']);
+    const broken = expect.stringContaining('broken') as string;
+    const tried = { attempt: 1, type: 'retry', success: false, error: broken };
+
+    const saved = await run([fails([retry, { type: 'message', message: 'instead' }])]);
+    expect(frameOf(saved, 'step_complete')).toMatchObject({
+      success: true,
+      fallback: {
+        used: true,
+        exhausted: false,
+        attempts: [tried, { attempt: 2, type: 'message', success: true }],
+      },
+    });
+    expect(told(saved)).toEqual([
+      { phase: 'start', stepId: 'weak', attempt: 1, type: 'retry', success: false },
+      { phase: 'start', stepId: 'weak', attempt: 2, type: 'message', success: false },
+      { phase: 'complete', stepId: 'weak', attempt: 2, type: 'message', success: true },
+    ]);
+
+    const lost = await run([fails([retry])]);
+    expect(frameOf(lost, 'step_complete')).toMatchObject({
+      success: false,
+      error: broken,
+      fallback: { used: true, exhausted: true, attempts: [tried] },
+    });
+    expect(told(lost).at(-1)).toMatchObject({ phase: 'exhausted', stepId: 'weak', attempt: 1 });
+    expect(lost.at(-1)?.event).toBe('execution_error');
+  });
+
+  verifies(['flow.wait'], async () => {
+    const frames = await run([step('wait-until', { delayMs: 30 }), say('later')]);
+    const [waited, said] = ends(frames);
+    expect(waited?.['durationMs']).toBeGreaterThan(0);
+    // Begun and ended at once: how long it took is not known.
+    expect(said).not.toHaveProperty('durationMs');
+  });
 });

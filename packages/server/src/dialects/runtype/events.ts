@@ -2,6 +2,7 @@ import type { EventOf, EventType, RunEvent, Wait } from '@fermata/protocol';
 import { childChanged, childFinished, childStarted } from './child-frames.ts';
 import { cancelled, failed, started, succeeded } from './ends.ts';
 import { stepCompleted, stepFailed, stepSkipped, stepStarted } from './flow-frames.ts';
+import { stepFallbackStarted } from './fallback-frames.ts';
 import { FRAMES_PER_EVENT, placed, type Frame, type FrameCursor, type FrameDraft } from './frame.ts';
 import { createMemory, rememberRun, type Memory, type WaitMemory } from './memory.ts';
 import { closed, opened } from './pauses.ts';
@@ -89,7 +90,11 @@ const DRAFTS: Drafts = {
   'run.paused': NONE,
   'run.resumed': NONE,
   'run.waiting': NONE,
-  'run.reopened': (_event, { memory }) => [{ ...started(memory), resumed: true }],
+  'run.reopened': (_event, { memory }) => {
+    // What may be tried instead of a step may be tried again.
+    for (const open of memory.openSteps) Object.assign(open, { failed: 0, fallbacks: [] });
+    return [{ ...started(memory), resumed: true }];
+  },
   'run.succeeded': ({ data, at }, { memory }) => succeeded(data, at, memory),
   'run.failed': ({ data, at }, { memory }) => failed(data, at, memory),
   'run.cancelled': ({ data, at }, { memory }) => cancelled(data, at, memory),
@@ -107,8 +112,10 @@ const DRAFTS: Drafts = {
     if (call !== undefined) {
       memory.calls.set(call.callId, { tool: call.tool, args: call.args, turn: 0, startedAt: null });
     }
-    if (memory.openSteps.some((open) => open.stepId === stepId)) return [];
-    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage });
+    const open = memory.openSteps.find((one) => one.stepId === stepId);
+    if (open !== undefined) return stepFallbackStarted(memory, open);
+    const none = { failed: 0, fallbacks: [] };
+    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage, ...none });
     return stepStarted(memory, stepId, at);
   },
   'step.completed': ({ data, at }, { memory }) => stepCompleted(data, at, memory),
