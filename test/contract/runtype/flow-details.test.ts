@@ -96,4 +96,28 @@ describe('a flow, in detail', () => {
     // Begun and ended at once: how long it took is not known.
     expect(said).not.toHaveProperty('durationMs');
   });
+
+  verifies(['flow.bad-input'], async () => {
+    for (const [one, path] of [
+      [say('{% if %}'), 'flow.steps[0].config.message'],
+      [
+        step('send-stream', { message: 'a', outputVariable: 'not a name' }),
+        'flow.steps[0].config.outputVariable',
+      ],
+      [step('transform-data', { script: 'return (' }), 'flow.steps[0].config.script'],
+      [
+        step('conditional', { condition: 'true', falseSteps: [say('{% if %}')] }),
+        'flow.steps[0].config.falseSteps[0].config.message',
+      ],
+    ] as const) {
+      const { status, body } = await runtype().request('POST', '/v1/dispatch', {
+        body: { flow: { name: 'f', steps: [one] } },
+      });
+      expect(status).toBe(400);
+      expect(body).toMatchObject({
+        error: expect.stringContaining(`${path}: `) as string,
+        details: [{ path, code: 'INVALID_VALUE' }],
+      });
+    }
+  });
 });
