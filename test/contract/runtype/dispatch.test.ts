@@ -305,6 +305,7 @@ describe('a dispatch', () => {
       [{ messages: [USER], agent: { agentId: 'agent_nobody' } }, 404],
       [{ messages: [USER], agent: {}, flow: { name: 'f', steps: [] } }, 400],
       [{ messages: [USER], flow: { name: 'f' } }, 422],
+      [{ messages: [USER], flow: { name: 'f', steps: [] } }, 422],
       [{ messages: [USER], flowId: 'flow_nobody' }, 404],
       [{ messages: [{ role: 'user', content: [{ type: 'image', image: 'data:nonsense' }] }] }, 400],
       [{ messages: [USER], agent: { temperature: 9 } }, 400],

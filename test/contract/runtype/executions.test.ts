@@ -123,7 +123,7 @@ describe('executions', () => {
       id: idOf(runs.stopped),
       inputMessages: [{ role: 'user', content: 'hello' }],
       loopConfig: { maxTurns: 1 },
-      iterationDetails: [{ iteration: 1, toolCallsMade: 1, model: 'script/echo' }],
+      iterationDetails: [{ iteration: 1, toolCallsMade: 1, stopReason: 'end_turn', model: 'script/echo' }],
     });
     const done = await runtype().request('GET', `/v1/agents/virtual/executions/${runs.done.id}`);
     expect(done.body).toMatchObject({ finalOutput: 'hello', iterationDetails: [{ content: 'hello' }] });

@@ -147,6 +147,13 @@ describe('outputs', () => {
       result: 'Wait.',
       pausedReason: { type: 'await', awaits: [{ toolName: 'a' }], approvals: [] },
     });
+    const frames = await runtype().frames(
+      'GET',
+      `/v1/agents/x/executions/${String(paused.body['executionId'])}/events`,
+    );
+    expect(paused.body).toMatchObject({
+      pausedReason: { awaits: [{ seq: frameOf(frames, 'await')['seq'] }] },
+    });
     const body = { executionId: paused.body['executionId'], toolOutputs: { a: 1 }, streamResponse: false };
     const ended = await runtype().request('POST', '/v1/agents/virtual/resume', { body });
     expect(ended.body).toMatchObject({

@@ -31,7 +31,7 @@ export async function answerExecution(
     }
   }
   const run = await engine.runs.get(caller, runId);
-  const asking = encoder.pending(0).map(({ frame }) => frame);
+  const asking = encoder.pending(null).map(({ frame }) => frame);
   return jsonReply(run, texts, asking);
 }
 
@@ -50,7 +50,7 @@ function replyOf(run: Run, texts: readonly string[], asking: readonly Frame[]): 
   const said = texts.length === 0 ? {} : { result: texts.join('\n\n') };
   if (run.status === 'succeeded') {
     const result = typeof run.output === 'string' ? run.output : JSON.stringify(run.output);
-    const output = { result, finalOutput: run.output };
+    const output = { ...(run.output === null ? {} : { result }), finalOutput: run.output };
     return { success: true, executionId, status: 'completed', ...output, stopReason: 'complete', ...totals };
   }
   if (run.status === 'failed') {

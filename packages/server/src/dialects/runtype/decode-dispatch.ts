@@ -34,7 +34,7 @@ const MAX_ECHO_BYTES = 56 * 1024;
 /** The run that a dispatch starts. Throws what the request is refused with, before anything has run. */
 export async function decodeDispatch(source: Source, body: DispatchBody): Promise<StartRun> {
   const messages = await decodeMessages(source, body.messages);
-  const variables = variablesOf(body, messages);
+  const variables = variablesOf(source, body, messages);
   const allowlist = body.clientToolsPolicy?.allowlist ?? null;
   const clientTools = decodeClientTools(body.clientTools ?? [], allowlist);
   const parts = { messages, variables, clientTools };
@@ -189,13 +189,23 @@ export function contentOf(parts: DecodedMessage['parts']): Json {
   return parts.length === 1 && first?.type === 'text' ? first.text : (parts as unknown as Json);
 }
 
-/** Source: wire section 7.3. */
-export function variablesOf(body: DispatchBody, messages: readonly DecodedMessage[]): JsonObject {
+/**
+ * What templates know besides outputs of steps. The request's own say who asks and for which agent: no input can pose
+ * as them. Source: wire section 7.3.
+ */
+export function variablesOf(
+  { caller }: Pick<Source, 'caller'>,
+  body: DispatchBody,
+  messages: readonly DecodedMessage[],
+): JsonObject {
+  const agentId = body.agent?.['agentId'] ?? body.agent?.['id'] ?? null;
   const last = messages.findLast(({ role }) => role === 'user');
   const text = last === undefined ? '' : textOf(last.parts);
   return {
     ...body.inputs,
     ...(body.record === undefined ? {} : { _record: body.record }),
+    _user: { id: caller.principalId },
+    _agent: { id: agentId },
     user_message: text,
     userMessage: text,
   };

@@ -27,8 +27,8 @@ export type { FlowDecoding };
 const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
 
 /**
- * An inline flow of this wire as one of ours. Throws 422 with every step that nothing here could carry out, and 400
- * for what is not right, before anything has run.
+ * An inline flow of this wire as one of ours. Throws 422 without steps and with every step that nothing here could
+ * carry out, and 400 for what is not right, before anything has run.
  */
 export function decodeFlow(wire: WireFlow, decoding: FlowDecoding, path = 'flow'): FlowFields {
   const steps = wire.steps ?? [];
@@ -41,7 +41,11 @@ export function decodeFlow(wire: WireFlow, decoding: FlowDecoding, path = 'flow'
       details: unsupported.map(({ detail }) => ({ ...detail, suggestion: supported })),
     });
   }
-  const count = { steps: 0 };
+  if (steps.length === 0) {
+    const details = [{ path: place, message: 'Required', code: 'MISSING_REQUIRED_FIELD' }];
+    throw new RuntypeError('invalid_request', `${place}: Required`, { status: 422, details });
+  }
+  const count = { steps: 0, taken: new Set(givenIds(steps, place)) };
   const flow = {
     ...(wire.name === undefined ? {} : { name: wire.name }),
     ...(wire.description === undefined ? {} : { description: wire.description }),
@@ -81,18 +85,43 @@ function readBranch(config: WireStep['config'], branch: (typeof BRANCHES)[number
   return given.map((step, index) => readMember(wireStepSchema, step, `${path}.config.${branch}[${index}]`));
 }
 
+/** Ids that the flow's own steps have, which no step without one may get. */
+function givenIds(steps: readonly WireStep[], path: string): string[] {
+  return steps.flatMap(({ id, type, config }, index): string[] => {
+    const own = id === undefined ? [] : [id];
+    if (type !== 'conditional') return own;
+    const place = `${path}[${index}]`;
+    const inner = BRANCHES.flatMap((branch) =>
+      givenIds(readBranch(config, branch, place), `${place}.config.${branch}`),
+    );
+    return [...own, ...inner];
+  });
+}
+
+interface StepCount {
+  /** Steps so far, and ids that were passed over: what is made from it is never made twice. */
+  steps: number;
+  taken: ReadonlySet<string>;
+}
+
+function idOf({ id }: WireStep, count: StepCount): string {
+  count.steps += 1;
+  if (id !== undefined) return id;
+  while (count.taken.has(`step_${count.steps}`)) count.steps += 1;
+  return `step_${count.steps}`;
+}
+
 function decodeSteps(
   steps: readonly WireStep[],
   decoding: FlowDecoding,
   path: string,
-  count: { steps: number },
+  count: StepCount,
 ): FlowStep[] {
   const placedSteps = steps.map((step, index) => ({ step, index }));
   const ordered = placedSteps.toSorted((a, b) => (a.step.order ?? a.index) - (b.step.order ?? b.index));
   return ordered.map(({ step, index }) => {
-    count.steps += 1;
     const place = `${path}[${index}]`;
-    const base = baseOf(step, count.steps, decoding, place);
+    const base = baseOf(step, idOf(step, count), decoding, place);
     if (step.type !== 'conditional') {
       return decodeStep(step.type as Exclude<SupportedStep, 'conditional'>, base, step, decoding, place);
     }
@@ -106,7 +135,7 @@ function decodeSteps(
   });
 }
 
-function baseOf(step: WireStep, number: number, decoding: FlowDecoding, path: string): StepBase {
+function baseOf(step: WireStep, id: string, decoding: FlowDecoding, path: string): StepBase {
   const { outputVariable } = step.config;
   const given = step.config['errorHandling'];
   const errorHandling =
@@ -114,7 +143,7 @@ function baseOf(step: WireStep, number: number, decoding: FlowDecoding, path: st
       ? undefined
       : readMember(errorHandlingSchema, given, `${path}.config.errorHandling`);
   return {
-    id: step.id ?? `step_${number}`,
+    id,
     name: step.name ?? step.type,
     ...(step.enabled === undefined ? {} : { enabled: step.enabled }),
     ...(step.when === undefined || step.when === '' ? {} : { when: step.when }),

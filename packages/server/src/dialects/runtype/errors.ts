@@ -2,6 +2,7 @@ import { ERROR_CODES, type ErrorCode } from '@fermata/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError } from '../../engine/errors.ts';
 import { logFailure, toEngineError } from '../../http/known-error.ts';
+import { wirePlace } from './step-places.ts';
 import type { ErrorBody, ErrorDetail } from './wire.ts';
 
 /** A refusal with a status, members or details of this wire's own. */
@@ -79,13 +80,22 @@ export function sendRuntypeError(
 
 function errorBodyOf(error: EngineError): ErrorBody {
   const message = error.code === 'internal' ? 'Internal server error' : error.message;
-  const details = detailsOf(error);
+  const told = detailsOf(error);
+  const details = told.map((detail) =>
+    detail.path === undefined ? detail : { ...detail, path: wirePlace(detail.path) },
+  );
   return {
-    error: message.slice(0, MAX_MESSAGE_LENGTH),
+    error: placed(message, told[0]?.path).slice(0, MAX_MESSAGE_LENGTH),
     ...(details.length > 0 && { details }),
     code: error.code,
     ...(error instanceof RuntypeError && error.members),
   };
+}
+
+/** A message that begins with the place of its fault names that of the wire. */
+function placed(message: string, path: string | undefined): string {
+  if (path === undefined || !message.startsWith(`${path}: `)) return message;
+  return wirePlace(path) + message.slice(path.length);
 }
 
 function detailsOf(error: EngineError): ErrorDetail[] {
@@ -93,5 +103,6 @@ function detailsOf(error: EngineError): ErrorDetail[] {
   return (error.details.errors ?? []).map(({ path, message }) => ({
     path: path.replace(/^body\.?/, ''),
     message,
+    code: 'INVALID_VALUE',
   }));
 }

@@ -55,7 +55,7 @@ const completed = (text: string, calls: { callId: string; tool: string }[] = [],
     attempt: 1,
     parts: text === '' ? [] : [{ type: 'text', text }],
     toolCalls: calls.map((call) => ({ ...call, providerCallId: null, args: { a: 1 } })),
-    finishReason: calls.length > 0 ? 'tool_calls' : 'stop',
+    finishReason: calls.length > 0 ? 'tool-calls' : 'stop',
     usage,
     model: 'script/inline',
   },
@@ -287,6 +287,7 @@ describe('a reader that comes in later', () => {
     ];
     for (const event of logOf(told)) encoder.encode(event);
     expect(encoder.pending(7).map(({ frame }) => [frame['toolCallId'], frame.seq])).toEqual([['c2', 7]]);
+    expect(encoder.pending(null).map(({ frame }) => frame.seq)).toEqual([501]);
   });
 });
 

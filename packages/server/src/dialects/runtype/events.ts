@@ -2,6 +2,7 @@ import type { EventOf, EventType, RunEvent, Wait } from '@fermata/protocol';
 import { childChanged, childFinished, childStarted } from './child-frames.ts';
 import { cancelled, failed, started, succeeded } from './ends.ts';
 import { stepCompleted, stepFailed, stepSkipped, stepStarted } from './flow-frames.ts';
+import { stepFallbackStarted } from './fallback-frames.ts';
 import { FRAMES_PER_EVENT, placed, type Frame, type FrameCursor, type FrameDraft } from './frame.ts';
 import { createMemory, rememberRun, type Memory, type WaitMemory } from './memory.ts';
 import { closed, opened } from './pauses.ts';
@@ -15,8 +16,8 @@ export interface Encoder {
   encode(event: RunEvent, below?: ReadonlyMap<string, Wait>): Frame[];
   /** What a reader that comes in after the last event is told first: that it goes on, and in the middle of what. */
   resumed(cursor: FrameCursor): Frame[];
-  /** What is still asked for, in the order in which it was asked. */
-  pending(cursor: FrameCursor): { waitId: string; frame: Frame }[];
+  /** What is still asked for, in the order in which it was asked. `cursor` null: each where it was first told. */
+  pending(cursor: FrameCursor | null): { waitId: string; frame: Frame }[];
   /** A run below this one is at work. */
   isChildAtWork(): boolean;
 }
@@ -24,16 +25,21 @@ export interface Encoder {
 export function createEncoder(runId: string): Encoder {
   const memory = createMemory(runId);
   const { executionId } = memory;
+  const places = new WeakMap<FrameDraft, FrameCursor>();
   return {
     needs: (event) => waitsBelow(event, memory),
     encode: (event, below = new Map()) =>
-      draftsOf(event, { memory, below }).map((draft, index) =>
-        placed(draft, executionId, event.seq * FRAMES_PER_EVENT + Math.min(index, FRAMES_PER_EVENT - 1)),
-      ),
+      draftsOf(event, { memory, below }).map((draft, index) => {
+        const place = event.seq * FRAMES_PER_EVENT + Math.min(index, FRAMES_PER_EVENT - 1);
+        places.set(draft, place);
+        return placed(draft, executionId, place);
+      }),
     resumed: (cursor) => resumedDrafts(memory).map((draft) => placed(draft, executionId, cursor)),
     pending: (cursor) =>
       openWaits(memory).flatMap(([waitId, { asked }]) =>
-        asked === null ? [] : [{ waitId, frame: placed(asked, executionId, cursor) }],
+        asked === null
+          ? []
+          : [{ waitId, frame: placed(asked, executionId, cursor ?? places.get(asked) ?? 0) }],
       ),
     isChildAtWork: () => [...memory.children.values()].some(({ status }) => AT_WORK.has(status)),
   };
@@ -84,7 +90,11 @@ const DRAFTS: Drafts = {
   'run.paused': NONE,
   'run.resumed': NONE,
   'run.waiting': NONE,
-  'run.reopened': (_event, { memory }) => [{ ...started(memory), resumed: true }],
+  'run.reopened': (_event, { memory }) => {
+    // What may be tried instead of a step may be tried again.
+    for (const open of memory.openSteps) Object.assign(open, { failed: 0, fallbacks: [] });
+    return [{ ...started(memory), resumed: true }];
+  },
   'run.succeeded': ({ data, at }, { memory }) => succeeded(data, at, memory),
   'run.failed': ({ data, at }, { memory }) => failed(data, at, memory),
   'run.cancelled': ({ data, at }, { memory }) => cancelled(data, at, memory),
@@ -102,8 +112,10 @@ const DRAFTS: Drafts = {
     if (call !== undefined) {
       memory.calls.set(call.callId, { tool: call.tool, args: call.args, turn: 0, startedAt: null });
     }
-    if (memory.openSteps.some((open) => open.stepId === stepId)) return [];
-    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage });
+    const open = memory.openSteps.find((one) => one.stepId === stepId);
+    if (open !== undefined) return stepFallbackStarted(memory, open);
+    const none = { failed: 0, fallbacks: [] };
+    memory.openSteps.push({ stepId, startedAt: at, unresolved, before: memory.usage, ...none });
     return stepStarted(memory, stepId, at);
   },
   'step.completed': ({ data, at }, { memory }) => stepCompleted(data, at, memory),

@@ -11,6 +11,7 @@ import type { Caller, PageQuery } from '../../engine/caller.ts';
 import type { Engine, RunQuery } from '../../engine/facade.ts';
 import { stopReasonOf } from './ends.ts';
 import { executionIdOf } from './ids.ts';
+import { stopReasonOf as stopReasonOfTurn } from './turn-frames.ts';
 import type { executionReplySchema, executionsReplySchema, paginationSchema } from './wire-executions.ts';
 
 export type Execution = z.output<typeof executionsReplySchema>['data'][number];
@@ -145,7 +146,7 @@ function iterationOf(
     model,
     content: parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
     toolCallsMade: toolCalls.length,
-    stopReason: finishReason,
+    stopReason: stopReasonOfTurn(finishReason),
     tokens: { input: usage.inputTokens, output: usage.outputTokens },
     cost: usage.costUsd,
     completedAt: at,

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@fermata/protocol';
 import type { FrameDraft } from './frame.ts';
-import type { FallbackAttempt, Memory } from './memory.ts';
+import type { FallbackAttempt, Memory, OpenStep } from './memory.ts';
 
 /** A fallback is tried. */
 export function fallbackStarted(memory: Memory, index: number | undefined): FrameDraft[] {
@@ -43,24 +43,44 @@ export function fallbackSummary(attempts: readonly FallbackAttempt[]): { fallbac
   return { fallback: { used: true, exhausted: !last.success, attempts: [...attempts], ...model } };
 }
 
-/** The same of a step, whose event has the last attempt alone. */
-export function stepFallback(data: JsonObject | undefined): { fallback?: JsonObject } {
-  if (data === undefined) return {};
-  const { type, attempts, model } = data;
-  return fallbackSummary([
-    {
-      attempt: typeof attempts === 'number' ? attempts : 1,
-      type: wireTypeOf(String(type)),
-      success: true,
-      ...(typeof model === 'string' ? { model } : {}),
-    },
-  ]);
+/** A step is begun again: after a failure a fallback is tried, after a loss what was tried before. */
+export function stepFallbackStarted({ steps }: Memory, open: OpenStep): FrameDraft[] {
+  if (open.failed <= open.fallbacks.length) return [];
+  const fallback = steps.get(open.stepId)?.step.onError?.fallbacks?.[open.failed - 1];
+  const attempt: FallbackAttempt = {
+    attempt: open.fallbacks.length + 1,
+    type: wireTypeOf(fallback?.type ?? 'retry'),
+    success: false,
+    ...(fallback?.type === 'model' ? { model: fallback.model } : {}),
+  };
+  open.fallbacks.push(attempt);
+  return [told('start', attempt, open)];
+}
+
+export function stepAttemptFailed(open: OpenStep | undefined, error: string): void {
+  if (open === undefined) return;
+  open.failed += 1;
+  const last = open.fallbacks.at(-1);
+  if (last !== undefined) last.error = error;
+}
+
+/** The step is over, by its last fallback or in spite of it. */
+export function stepFallbackEnded(open: OpenStep | undefined, success: boolean): FrameDraft[] {
+  const last = open?.fallbacks.at(-1);
+  if (last === undefined) return [];
+  last.success = success;
+  return [told(success ? 'complete' : 'exhausted', last, open)];
 }
 
 function wireTypeOf(type: string): string {
   return type === 'output' ? 'message' : type;
 }
 
-function told(phase: 'start' | 'complete' | 'exhausted', attempt: FallbackAttempt): FrameDraft {
-  return { type: 'custom', name: 'runtype.fallback', value: { phase, ...attempt } };
+function told(
+  phase: 'start' | 'complete' | 'exhausted',
+  attempt: FallbackAttempt,
+  step?: Pick<OpenStep, 'stepId'>,
+): FrameDraft {
+  const at = step === undefined ? {} : { stepId: step.stepId };
+  return { type: 'custom', name: 'runtype.fallback', value: { phase, ...at, ...attempt } };
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, type EventData, type FlowStep, type Json, type JsonObject } from '@fermata/protocol';
-import { stepFallback } from './fallback-frames.ts';
+import { fallbackSummary, stepAttemptFailed, stepFallbackEnded } from './fallback-frames.ts';
 import type { FrameDraft } from './frame.ts';
 import type { Memory, OpenStep } from './memory.ts';
 
@@ -54,16 +54,19 @@ export function stepStarted(memory: Memory, stepId: string, startedAt: string): 
   ];
 }
 
-/** The step is over: how long it took, from the open steps, which know it no more. */
+/**
+ * The step is over: how long it took, from the open steps, which know it no more. One that has begun and ended in one
+ * commit has a single time, which tells nothing of how long it took.
+ */
 function leave(memory: Memory, stepId: string, at: string): JsonObject {
   const open = memory.openSteps.find((one) => one.stepId === stepId);
   memory.openSteps = memory.openSteps.filter((one) => one !== open);
-  if (open === undefined) return { completedAt: at };
+  if (open === undefined || open.startedAt === at) return { completedAt: at };
   return { durationMs: Math.max(0, Date.parse(at) - Date.parse(open.startedAt)), completedAt: at };
 }
 
 export function stepCompleted(data: EventData<'step.completed'>, at: string, memory: Memory): FrameDraft[] {
-  const { stepId, output, unresolved, fallback } = data;
+  const { stepId, output, unresolved } = data;
   const step = memory.steps.get(stepId)?.step;
   memory.stepCounts.succeeded += 1;
   const begun = memory.openSteps.find((open) => open.stepId === stepId);
@@ -73,6 +76,7 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
   return [
     ...frames,
     ...said,
+    ...stepFallbackEnded(begun, true),
     {
       type: 'step_complete',
       ...describe(memory, stepId),
@@ -81,7 +85,7 @@ export function stepCompleted(data: EventData<'step.completed'>, at: string, mem
       ...leave(memory, stepId, at),
       ...(step?.type === 'agent' ? { ...usedSince(memory, begun), stopReason: 'end_turn' } : {}),
       ...(names.length === 0 ? {} : { unresolvedVariables: names }),
-      ...stepFallback(fallback),
+      ...fallbackSummary(begun?.fallbacks ?? []),
     },
   ];
 }
@@ -122,18 +126,22 @@ export function stepSkipped(data: EventData<'step.skipped'>, at: string, memory:
 /** A step that is tried again has not ended. */
 export function stepFailed(data: EventData<'step.failed'>, at: string, memory: Memory): FrameDraft[] {
   const { stepId, error, retryAfterMs } = data;
+  const begun = memory.openSteps.find((open) => open.stepId === stepId);
+  stepAttemptFailed(begun, error.message);
   if (retryAfterMs !== null) {
     return [{ type: 'error', error: { code: error.code, message: error.message }, recoverable: true }];
   }
   memory.stepCounts.failed += 1;
   return [
     ...memory.blocks.close(),
+    ...stepFallbackEnded(begun, false),
     {
       type: 'step_complete',
       ...describe(memory, stepId),
       success: false,
       error: error.message,
       ...leave(memory, stepId, at),
+      ...fallbackSummary(begun?.fallbacks ?? []),
     },
   ];
 }

@@ -43,6 +43,9 @@ export interface OpenStep {
   unresolved: readonly string[];
   /** What was used before it. */
   before: Memory['usage'];
+  /** Attempts that have failed. Lost ones, which are begun again as they were, are none. */
+  failed: number;
+  fallbacks: FallbackAttempt[];
 }
 
 export interface TurnMemory {
@@ -54,7 +57,7 @@ export interface TurnMemory {
   fallbacks: FallbackAttempt[];
 }
 
-/** One attempt of a fallback at a turn. Source: wire section 4.2, `fallback`. */
+/** One attempt of a fallback at a turn or step. Source: wire section 4.2, `fallback`. */
 export type FallbackAttempt = {
   attempt: number;
   type: string;

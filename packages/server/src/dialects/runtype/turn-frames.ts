@@ -86,14 +86,20 @@ export function turnCompleted(at: string, memory: Memory): FrameDraft[] {
   ];
 }
 
-/** Source: wire section 4.2, `turn_complete`. */
+/**
+ * Why a model call has ended. Providers spell it with `-` or `_`, and the log has what they said. Source: wire
+ * section 4.2, `turn_complete`.
+ */
 export function stopReasonOf(finishReason: string): string {
   switch (finishReason) {
     case 'stop':
+    case 'tool-calls':
     case 'tool_calls':
       return 'end_turn';
-    case 'length':
+    case 'content-filter':
     case 'content_filter':
+      return 'content_filter';
+    case 'length':
     case 'error':
       return finishReason;
     default:

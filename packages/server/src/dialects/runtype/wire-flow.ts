@@ -42,7 +42,7 @@ export const wireFlowSchema = z
     id: z.string().min(1).max(200).optional().describe('Saved flow'),
     name: z.string().min(1).max(200).optional().describe('Name'),
     description: z.string().max(10_000).optional().describe('What it is for'),
-    steps: z.array(wireStepSchema).min(1).max(200).optional().describe('Steps'),
+    steps: z.array(wireStepSchema).max(200).optional().describe('Steps; none: 422'),
   })
   .describe('A flow, saved or inline');
 export type WireFlow = z.output<typeof wireFlowSchema>;
