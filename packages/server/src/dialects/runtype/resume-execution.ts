@@ -1,4 +1,5 @@
-import { isTerminal, type Json, type JsonObject, type Run, type Wait } from '@fermata/protocol';
+import { createHash } from 'node:crypto';
+import { canonicalJson, isTerminal, type Json, type JsonObject, type Run, type Wait } from '@fermata/protocol';
 import { EngineError } from '../../engine/errors.ts';
 import type { AddressedAnswer, RunCommand } from '../../engine/facade.ts';
 import { compileSchema, problemText } from '../../schemas/json-schema.ts';
@@ -63,7 +64,7 @@ async function resumeOnce(
     ...answers.flatMap(({ runId, answer }) =>
       runId === run.id ? [{ type: 'answer' as const, ...answer }] : [],
     ),
-    ...messages.map(messageCommand),
+    ...messagesBeside(matched, messages),
   ];
   await send(asking, run, commands);
   return { ...beginning, answered: new Set(open.map(({ candidate }) => candidate.waitId)) };
@@ -88,6 +89,21 @@ async function send(asking: Answering, run: Run, commands: RunCommand[]): Promis
 
 function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {
   return { type: 'message', role, parts, onWaiting: 'queue', ...(id === null ? {} : { messageId: id }) };
+}
+
+/**
+ * Messages that come with outputs, under ids made of both: the same resume at the same time, or sent again before it
+ * was answered, appends them once.
+ */
+function messagesBeside(matched: readonly Matched[], messages: readonly DecodedMessage[]): RunCommand[] {
+  if (matched.length === 0) return messages.map(messageCommand);
+  const answers = matched
+    .map(({ candidate, output }) => [candidate.waitId, output] satisfies Json)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const said = messages.map(({ role, parts }) => [role, parts as Json] satisfies Json);
+  const hash = createHash('sha256').update(canonicalJson([answers, said]));
+  const base = `resume-${hash.digest('hex')}`;
+  return messages.map((message, index) => messageCommand({ ...message, id: message.id ?? `${base}:${index}` }));
 }
 
 /** Waits that outputs may name: those of the run, answered ones too, and the open ones of runs below it. */
