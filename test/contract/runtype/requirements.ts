@@ -23,6 +23,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'resume.bad-input': 'what is no resume is refused with the words of the wire, and big outputs are stored',
   'approve.deny': 'a denied call is not made, and the model goes on',
   'approve.several': 'each of several approvals is decided by itself, and the last goes on',
+  'approve.early':
+    'a decision that leaves others to make ends its answer, and the last one tells all that followed, once',
+  'approve.early-outcome': 'what came of a call while another approval was open is told by the last answer',
+  'approve.at-once': 'of several decisions at once one answer goes on',
   'approve.mixed': 'an await and an approval are answered in either order',
   'approve.twice': 'a second decision sees the first, calmly',
   'approve.timeout': 'an approval that nobody decides in time is told as timeout',
