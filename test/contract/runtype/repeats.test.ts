@@ -1,7 +1,7 @@
 import type { Json } from '@fermata/protocol';
 import { describe, expect } from 'vitest';
 import { sharedWorld } from '../../world/server.ts';
-import { frameOf, RuntypeClient, types } from './runtype-client.ts';
+import { RuntypeClient } from './runtype-client.ts';
 import { conversation, pageTool, scripted } from './scripted.ts';
 import { verifies } from './verifies.ts';
 
@@ -59,5 +59,44 @@ describe('repeats of a resume', () => {
     const tabs = await Promise.all([1, 2, 3].map(() => runtype().resume(whole)));
     for (const frames of tabs) expect(frames.at(-1)?.event).toBe('execution_complete');
     expect(await saidTo(executionId)).toEqual(['go', 'one', 'two', 'three']);
+  });
+
+  verifies(['repeat.child'], async () => {
+    const childId = await scripted(
+      world(),
+      [{ toolCalls: [{ tool: 'look' }, { tool: 'touch' }] }, { text: 'Child is done' }],
+      [
+        { type: 'client', name: 'look' },
+        { type: 'client', name: 'touch' },
+      ],
+    );
+    const agentId = await scripted(
+      world(),
+      [{ toolCalls: [{ tool: 'helper', args: { message: 'look' } }] }, { text: 'Done' }],
+      [{ type: 'run', name: 'helper', run: { agent: childId } }],
+    );
+    const { executionId, calls } = await awaiting(agentId);
+    const [look = '', touch = ''] = calls;
+    const part = { executionId, toolOutputs: { [look]: 'seen' }, messages: says('once') };
+    await runtype().resume(part);
+    await runtype().resume({ ...part, messages: says('once', 'more') });
+    expect(await saidTo(executionId)).toEqual(['go', 'once']);
+    const rest = await runtype().resume({ executionId, toolOutputs: { [touch]: 'felt' } });
+    expect(rest.at(-1)?.event).toBe('execution_complete');
+  });
+
+  verifies(['repeat.unequal'], async () => {
+    const { executionId, a, b } = await awaitingTwo();
+    const large = 'x'.repeat(200 * 1024);
+    await runtype().resume({ executionId, toolOutputs: { [a]: large }, messages: says('first') });
+    await runtype().resume({ executionId, toolOutputs: { [a]: large }, messages: says('first', 'dropped') });
+    const late = { executionId, toolOutputs: { [a]: `${large}y` }, messages: says('new') };
+    await runtype().resume(late);
+    await runtype().resume(late);
+    const rest = await runtype().resume({ executionId, toolOutputs: { [b]: 2 } });
+    expect(rest.at(-1)?.event).toBe('execution_complete');
+    expect(await saidTo(executionId)).toEqual(['go', 'first', 'new']);
+    const outputs = (await messagesOf(executionId)).flatMap(({ calls }) => calls.map(({ output }) => output));
+    expect(outputs).toMatchObject([{ truncated: true, sizeBytes: large.length }, 2]);
   });
 });

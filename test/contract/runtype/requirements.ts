@@ -14,6 +14,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'resume.partial': 'what is given is kept, the rest is awaited again, and messages wait for it',
   'resume.repeat': 'a repeat changes nothing, and an output that comes too late is ignored',
   'repeat.at-once': 'messages of a resume that comes several times at once are appended once',
+  'repeat.child': 'a repeat for what a child run has asked is known as one',
+  'repeat.unequal': 'messages beside an output that comes too late and differs are appended, once',
   'resume.finished': 'a resume of what has ended tells the end again',
   'resume.json': 'with streamResponse false the answer is JSON, paused or complete',
   'resume.continue': 'continue takes outputs too',
