@@ -108,7 +108,7 @@ function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {
 function messagesBeside(matched: readonly Matched[], messages: readonly DecodedMessage[]): RunCommand[] {
   if (matched.length === 0) return messages.map(messageCommand);
   const answers = matched
-    .map(({ candidate, output }) => [candidate.waitId, output] satisfies Json)
+    .map(({ candidate, output }): [string, Json] => [candidate.waitId, output])
     .toSorted(([one], [other]) => (one < other ? -1 : 1));
   const said = messages.map(({ role, parts }) => [role, parts as Json] satisfies Json);
   const hash = createHash('sha256').update(canonicalJson([answers, said]));
