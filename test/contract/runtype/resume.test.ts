@@ -109,7 +109,7 @@ describe('outputs', () => {
     await runtype().resume(body);
     const again = await runtype().resume(body);
     expect(types(again)).toEqual(['execution_start', 'await']);
-    const unequal = await runtype().resume({ ...body, toolOutputs: { [a ?? '']: 'other' } });
+    const unequal = await runtype().resume({ executionId, toolOutputs: { [a ?? '']: 'other' } });
     expect(frameOf(unequal, 'await')['toolCallId']).toBe(b);
     const rest = await runtype().resume({ executionId, toolOutputs: { [b ?? '']: 'B' } });
     expect(rest.at(-1)?.event).toBe('execution_complete');

@@ -14,8 +14,9 @@ export interface Decision {
 }
 
 /**
- * Records a decision, and says where the answer begins. A second decision changes nothing: its answer begins with the
- * winner's, and goes on with all that followed. Source: wire section 12.
+ * Records a decision, and says where the answer begins. While other approvals are open it ends behind the decision, and
+ * the answer to the last one goes on from there. A second decision changes nothing: its answer begins with the
+ * winner's, and goes on with all that followed. Source: wire sections 5.4 and 12.
  */
 export async function approveExecution(asking: Answering, run: Run, decision: Decision): Promise<Beginning> {
   const { engine, caller } = asking;
@@ -29,7 +30,11 @@ export async function approveExecution(asking: Answering, run: Run, decision: De
       const { changed } = await keyed(asking, (options) =>
         engine.waits.answer(caller, approvalId, answer, options),
       );
-      if (changed) return { ...beginning, answered };
+      if (changed) {
+        const earlier = await earlierDecision(asking, run, wait);
+        const since = earlier === null ? beginning : continuing(earlier, 'nothing');
+        return { ...since, answered, endsBehind: approvalId };
+      }
     } catch (error) {
       if (!(error instanceof EngineError) || !LATE.has(error.code)) throw error;
     }
@@ -38,11 +43,48 @@ export async function approveExecution(asking: Answering, run: Run, decision: De
   if (resolution === null) return { ...beginning, answered };
   const told = approvalComplete(approvalId, resolution, resolution.at);
   const decidedAt = await decisionSeq(asking, run, approvalId);
+  const now = await engine.runs.get(caller, run.id);
   const since =
-    decidedAt === null
-      ? await beginningOf(asking, await engine.runs.get(caller, run.id), 'nothing')
-      : continuing(decidedAt - 1, 'nothing');
-  return { ...since, first: placed(told, executionIdOf(run), 0), answered };
+    decidedAt === null ? await beginningOf(asking, now, 'nothing') : continuing(decidedAt - 1, 'nothing');
+  const isOneLeft = now.openWaits.some(({ id, kind }) => id !== approvalId && isDecision(kind));
+  return {
+    ...since,
+    first: placed(told, executionIdOf(run), 0),
+    answered,
+    ...(isOneLeft ? { endsBehind: approvalId } : {}),
+  };
+}
+
+/**
+ * The last decision of this face that was made while this approval was open already: its answer has ended there, so
+ * what followed was told to nobody. Null: there is none, or the approval is a child's, whose log is another.
+ */
+async function earlierDecision({ engine, caller }: Asking, run: Run, wait: Wait): Promise<number | null> {
+  if (wait.runId !== run.id) return null;
+  const where = { path: ['resolution', 'via'], is: true, values: ['runtype'] };
+  const opened = { types: ['wait.opened' as const], where: { path: ['id'], is: true, values: [wait.id] } };
+  const any = [{ types: ['wait.resolved' as const], where }, opened];
+  let isBefore = false;
+  let cursor: string | undefined;
+  do {
+    const page = await engine.events.select(caller, { run: run.id, any, limit: 100, cursor });
+    for (const event of page.data) {
+      if (event.type === 'wait.opened') return null;
+      if (event.type !== 'wait.resolved') continue;
+      const { waitId, resolution } = event.data;
+      if (isBefore && OUTCOMES.has(resolution.outcome)) return event.seq;
+      isBefore ||= waitId === wait.id;
+    }
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return null;
+}
+
+/** How approvals and calls in doubt are decided; what else is resolved are outputs. */
+const OUTCOMES: ReadonlySet<string> = new Set(['approve', 'deny', 'retry', 'skip']);
+
+function isDecision(kind: Wait['kind']): boolean {
+  return kind === 'approval' || kind === 'in_doubt';
 }
 
 /** Event that decided the wait: what followed it has not been seen by who comes second. Null: a child's wait. */
@@ -68,8 +110,7 @@ export async function findApproval({ engine, caller }: Asking, run: Run, approva
     new RuntypeError('not_found', `No pending approval found for ${approvalId}`);
   try {
     const wait = await engine.waits.get(caller, approvalId);
-    const isDecision = wait.kind === 'approval' || wait.kind === 'in_doubt';
-    if (isDecision && (await isOwn({ engine, caller }, run, wait))) return wait;
+    if (isDecision(wait.kind) && (await isOwn({ engine, caller }, run, wait))) return wait;
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'not_found') throw error;
   }

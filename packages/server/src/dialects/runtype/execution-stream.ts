@@ -19,6 +19,11 @@ export interface Beginning {
   first?: Frame;
   /** Waits that were answered just now; those of child runs may still stand open in the run's own view. */
   answered?: ReadonlySet<string>;
+  /**
+   * The approval that a streamed answer is about: it ends behind its decision if that left others to decide, and what
+   * follows is told to whoever decides the last. Where the log says so, exactly one of several goes on.
+   */
+  endsBehind?: string;
 }
 
 export const FROM_START: Beginning = { after: -1, isResumed: false, restates: 'nothing' };
@@ -53,7 +58,9 @@ export interface Execution {
 export async function followExecution(request: ExecutionRequest): Promise<Execution> {
   const { engine, caller, runId, beginning, signal } = request;
   const encoder = createEncoder(runId);
-  const reader = createReader(encoder, beginning);
+  // JSON tells what an execution has come to, so it waits for that.
+  const endsBehind = request.endsWhenHeld === true ? undefined : beginning.endsBehind;
+  const reader = createReader(encoder, beginning, endsBehind);
   const below = new Map<string, Wait>();
   const batches: Frame[][] = [];
   const texts = await openRunStream({
@@ -70,6 +77,7 @@ export async function followExecution(request: ExecutionRequest): Promise<Execut
       return frames.length > 0 ? MARK : [];
     },
     isOver: (run) => {
+      if (reader.isOver()) return 'parked';
       const isHeld = request.endsWhenHeld === true && run.status === 'paused';
       return isHeld ? 'parked' : overBecause(run, encoder, beginning.answered);
     },
@@ -80,6 +88,7 @@ export async function followExecution(request: ExecutionRequest): Promise<Execut
       while (!next.done) {
         const frames = batches.splice(0).flat();
         if (frames.length > 0) yield frames;
+        if (reader.isOver()) return 'parked';
         next = await texts.next();
       }
     } finally {
@@ -126,14 +135,21 @@ async function readWaits(
 interface Reader {
   read(event: RunEvent, below: ReadonlyMap<string, Wait>): Frame[];
   restate(): Frame[];
+  /** The answer has come to where it ends, whatever the run does. */
+  isOver(): boolean;
   lastId(): string | null;
 }
 
-function createReader(encoder: Encoder, { after, isResumed, restates, first }: Beginning): Reader {
+function createReader(
+  encoder: Encoder,
+  { after, isResumed, restates, first }: Beginning,
+  endsBehind: string | undefined,
+): Reader {
   const afterSeq = Math.floor(after / FRAMES_PER_EVENT);
   const told = new Set<unknown>();
   let last: FrameCursor | null = null;
   let isBegun = !isResumed;
+  let isOver = false;
 
   function begin(): Frame[] {
     isBegun = true;
@@ -146,8 +162,12 @@ function createReader(encoder: Encoder, { after, isResumed, restates, first }: B
 
   return {
     read(event, below) {
+      if (isOver) return [];
       const before = !isBegun && event.seq > afterSeq ? begin() : [];
-      const encoded = encoder.encode(event, below);
+      const all = encoder.encode(event, below);
+      const decided = all.findIndex((frame) => isDecisionOf(frame, endsBehind));
+      isOver = decided >= 0 && isMoreToDecide(encoder, all.slice(decided + 1));
+      const encoded = isOver ? all.slice(0, decided + 1) : all;
       const fresh = encoded.filter((frame) => frame.seq > after && !isSame(frame, first));
       for (const frame of fresh) told.add(frame['approvalId'] ?? frame['toolId']);
       last = encoded.at(-1)?.seq ?? last;
@@ -161,8 +181,19 @@ function createReader(encoder: Encoder, { after, isResumed, restates, first }: B
         .filter(({ waitId, frame }) => !told.has(waitId) && (restates === 'all' || frame.type === 'await'))
         .map(({ frame }) => frame);
     },
+    isOver: () => isOver,
     lastId: () => (last === null ? null : frameId(last)),
   };
+}
+
+function isDecisionOf(frame: Frame, approvalId: string | undefined): boolean {
+  return frame.type === 'approval_complete' && frame['approvalId'] === approvalId;
+}
+
+/** Approvals are left, or were decided in the same breath, and theirs is the answer that goes on. */
+function isMoreToDecide(encoder: Encoder, behind: readonly Frame[]): boolean {
+  const open = encoder.pending(0).some(({ frame }) => frame.type === 'approval_start');
+  return open || behind.some(({ type }) => type === 'approval_complete');
 }
 
 function isSame(frame: Frame, first: Frame | undefined): boolean {

@@ -1,4 +1,12 @@
-import { isTerminal, type Json, type JsonObject, type Run, type Wait } from '@fermata/protocol';
+import { createHash } from 'node:crypto';
+import {
+  canonicalJson,
+  isTerminal,
+  type Json,
+  type JsonObject,
+  type Run,
+  type Wait,
+} from '@fermata/protocol';
 import { EngineError } from '../../engine/errors.ts';
 import type { AddressedAnswer, RunCommand } from '../../engine/facade.ts';
 import { compileSchema, problemText } from '../../schemas/json-schema.ts';
@@ -53,17 +61,20 @@ async function resumeOnce(
     return beginning;
   }
   const beginning = await beginningOf(asking, run, 'awaits');
-  const waits = await waitsOf(asking, run);
-  const matched = matchOutputs(outputs, waits.map(candidateOf), clientToolsIn(run.face));
+  const { waits, matched } = await matchWaits(asking, run, outputs);
   const open = matched.filter(({ candidate }) => candidate.isOpen);
-  if (open.length === 0 && matched.length > 0) return { ...beginning, restates: 'all' };
+  if (open.length === 0 && matched.length > 0) {
+    const isRepeat = await areRecorded(asking, matched, waits);
+    if (!isRepeat) await send(asking, run, messagesBeside(matched, messages));
+    return { ...beginning, restates: 'all' };
+  }
   const answers = await Promise.all(open.map((one) => answerOf(asking, one, waits)));
   await answerChildren(asking, run.id, answers);
   const commands: RunCommand[] = [
     ...answers.flatMap(({ runId, answer }) =>
       runId === run.id ? [{ type: 'answer' as const, ...answer }] : [],
     ),
-    ...messages.map(messageCommand),
+    ...messagesBeside(matched, messages),
   ];
   await send(asking, run, commands);
   return { ...beginning, answered: new Set(open.map(({ candidate }) => candidate.waitId)) };
@@ -90,13 +101,62 @@ function messageCommand({ id, role, parts }: DecodedMessage): RunCommand {
   return { type: 'message', role, parts, onWaiting: 'queue', ...(id === null ? {} : { messageId: id }) };
 }
 
-/** Waits that outputs may name: those of the run, answered ones too, and the open ones of runs below it. */
-async function waitsOf({ engine, caller }: Asking, run: Run): Promise<Wait[]> {
+/**
+ * Messages that come with outputs, under ids made of both: the same resume at the same time, or sent again before it
+ * was answered, appends them once.
+ */
+function messagesBeside(matched: readonly Matched[], messages: readonly DecodedMessage[]): RunCommand[] {
+  if (matched.length === 0) return messages.map(messageCommand);
+  const answers = matched
+    .map(({ candidate, output }): [string, Json] => [candidate.waitId, output])
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const said = messages.map(({ role, parts }) => [role, parts as Json] satisfies Json);
+  const hash = createHash('sha256').update(canonicalJson([answers, said]));
+  const base = `resume-${hash.digest('hex')}`;
+  return messages.map((message, index) =>
+    messageCommand({ ...message, id: message.id ?? `${base}:${index}` }),
+  );
+}
+
+/** What each output is for. Answered waits of runs below are read only for outputs that nothing else is found for. */
+async function matchWaits(
+  asking: Asking,
+  run: Run,
+  outputs: JsonObject,
+): Promise<{ waits: Wait[]; matched: Matched[] }> {
+  const match = (waits: readonly Wait[]): Matched[] =>
+    matchOutputs(outputs, waits.map(candidateOf), clientToolsIn(run.face));
+  const near = [...(await waitsOf(asking, run.id)), ...(await openBelow(asking, run))];
+  const matched = match(near);
+  if (matched.length === Object.keys(outputs).length) return { waits: near, matched };
+  const known = new Set(near.map(({ id }) => id));
+  const below = (await waitsBelow(asking, run.id)).filter(({ id }) => !known.has(id));
+  const waits = [...near, ...below];
+  return { waits, matched: match(waits) };
+}
+
+/** Whether every output is what its wait was answered with. */
+async function areRecorded(
+  asking: Asking,
+  matched: readonly Matched[],
+  waits: readonly Wait[],
+): Promise<boolean> {
+  for (const { candidate, output } of matched) {
+    const resolution = waits.find(({ id }) => id === candidate.waitId)?.resolution;
+    if (resolution?.outcome !== (candidate.kind === 'input' ? 'value' : 'output')) return false;
+    const fitted = await fitOutput(asking, output);
+    if (canonicalJson(fitted) !== canonicalJson(resolution.value)) return false;
+  }
+  return true;
+}
+
+/** Waits of a run that outputs may name, answered ones too. */
+async function waitsOf({ engine, caller }: Asking, runId: string): Promise<Wait[]> {
   const waits: Wait[] = [];
   let cursor: string | undefined;
   do {
     const page = await engine.waits.list(caller, {
-      run: run.id,
+      run: runId,
       kind: ['tool_output', 'input'],
       state: ['open', 'resolved', 'expired', 'superseded', 'cancelled'],
       limit: 100,
@@ -106,11 +166,30 @@ async function waitsOf({ engine, caller }: Asking, run: Run): Promise<Wait[]> {
     waits.push(...page.data);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined && waits.length < MAX_WAITS);
-  waits.reverse();
+  return waits.reverse();
+}
+
+async function openBelow({ engine, caller }: Asking, run: Run): Promise<Wait[]> {
+  const waits: Wait[] = [];
   for (const { id, runId, kind } of run.openWaits) {
     if (runId === run.id || (kind !== 'tool_output' && kind !== 'input')) continue;
     waits.push(await engine.waits.get(caller, id));
   }
+  return waits;
+}
+
+/** Of every run below, the newest first. */
+async function waitsBelow(asking: Asking, runId: string): Promise<Wait[]> {
+  const { engine, caller } = asking;
+  const waits: Wait[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await engine.runs.list(caller, { parent: runId, limit: 100, cursor, order: 'desc' });
+    for (const { id } of page.data) {
+      waits.push(...(await waitsOf(asking, id)), ...(await waitsBelow(asking, id)));
+    }
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && waits.length < MAX_WAITS);
   return waits;
 }
 
