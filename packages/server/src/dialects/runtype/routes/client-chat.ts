@@ -1,7 +1,7 @@
 import type { OperationReply, OperationRequest } from '../../../http/route.ts';
 import { answerExecution } from '../answer-execution.ts';
 import { clientOfRun, countMessage, sessionOfPage } from '../client-access.ts';
-import { toolsOfPage } from '../client-fingerprint.ts';
+import { keepTools, toolsOfPage } from '../client-fingerprint.ts';
 import { CLIENT_TAG, requestOfSession } from '../client-page.ts';
 import { decodeDispatch } from '../decode-dispatch.ts';
 import { FROM_START } from '../execution-stream.ts';
@@ -28,7 +28,10 @@ export const clientChat = runtypeOperation({
     const { engine, body } = request;
     const session = await sessionOfPage(engine, body.sessionId, { origin: request.header('origin') });
     const asked = requestOfSession(request, session);
-    const clientTools = await toolsOfPage(engine, session, body);
+    const clientTools = toolsOfPage(session, body);
+    // Before anything that costs: compiling the schemas of a page is work that the quota is to bound.
+    await countMessage(engine, session);
+    await keepTools(engine, session, body);
     const { target } = session.token;
     const dispatched: DispatchBody = {
       ...(target === null
@@ -45,7 +48,6 @@ export const clientChat = runtypeOperation({
       options: { streamResponse: true },
     };
     const start = await decodeDispatch(asked, dispatched);
-    await countMessage(engine, session);
     const runId = await startedRun(asked, {
       ...start,
       face: { ...start.face, client: clientOfRun(session) },
