@@ -1,3 +1,4 @@
+import type { JsonObject } from '@fermata/protocol';
 import type { OperationReply, OperationRequest } from '../../../http/route.ts';
 import { answerExecution } from '../answer-execution.ts';
 import { clientOfRun, countMessage, sessionOfPage } from '../client-access.ts';
@@ -41,7 +42,7 @@ export const clientChat = runtypeOperation({
           : { agent: { agentId: target } }),
       messages: body.messages,
       ...(clientTools === null ? {} : { clientTools }),
-      ...(body.inputs === undefined ? {} : { inputs: body.inputs }),
+      ...(body.inputs === undefined ? {} : { inputs: inputsOfVisitor(body.inputs) }),
       ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
       ...(body.context === undefined ? {} : { context: body.context }),
       conversationId: session.conversationId,
@@ -50,8 +51,16 @@ export const clientChat = runtypeOperation({
     const start = await decodeDispatch(asked, dispatched);
     const runId = await startedRun(asked, {
       ...start,
+      stepToolsYield: true,
       face: { ...start.face, client: clientOfRun(session) },
     });
     return answerExecution(asked, runId, FROM_START, true);
   },
 });
+
+/** Without the names that stand for what the server or the operator says: the record, and whatever begins with `_`. */
+function inputsOfVisitor(inputs: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(inputs).filter(([name]) => name !== 'record' && !name.startsWith('_')),
+  );
+}
