@@ -21,6 +21,15 @@ export const CLIENT_REQUIREMENTS: Readonly<Record<string, string>> = {
   'client.fingerprint':
     'tools are sent once; a fingerprint that the session has not is 409 once, [] replaces, absence keeps',
   'client.limit': 'beyond the messages of a day the page is told when to come back: 429 with a hint',
+  'client.tools-limit':
+    'more than 128 KiB of page tools is 413, before anything is counted, kept or compiled',
+  'client.own-tools':
+    'the tools of a page stand beside those of the token’s target, and replace none, in agents and in flows',
+  'client.flow-loop': 'a flow that calls itself is told so by the error of its call, and starts no run',
+  'client.inputs': 'a page sets variables, but none of the record or of the server',
+  'client.feedback-limits':
+    'feedback has at most 4 KiB of metadata, 32 KiB as a whole and 200 of one session: 400, 413, 429',
+  'client.limit-first': 'beyond the messages of a day the tools of a page are neither compiled nor kept',
   'client.resume': 'outputs of page tools go on with the execution, also from another session of the token',
   'client.resume-refusals': 'what a session of this token has not started is 404, whatever is sent',
   'client.events': 'a page takes up a stream of its conversation again after its last frame',

@@ -95,6 +95,7 @@ function start(over: Partial<SweepOptions> = {}, concurrency = 10): void {
       endedJobItems: async () => deleted.push('jobItems'),
       endedRateLimits: async () => deleted.push('rate_limits'),
       expiredClientSessions: async () => deleted.push('client_sessions'),
+      oldClientFeedback: async () => deleted.push('client_feedback'),
       oldDeliveries: async () => deleted.push('deliveries'),
     },
     perOrganization: null,
@@ -235,6 +236,7 @@ describe('Sweep', () => {
       'jobItems',
       'rate_limits',
       'client_sessions',
+      'client_feedback',
       'deliveries',
     ]);
   });

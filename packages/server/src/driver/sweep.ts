@@ -203,6 +203,7 @@ export class Sweep implements AsyncDisposable {
       jobItems: () => retention.endedJobItems(LIMIT),
       rate_limits: () => retention.endedRateLimits(LIMIT),
       client_sessions: () => retention.expiredClientSessions(LIMIT),
+      client_feedback: () => retention.oldClientFeedback(LIMIT),
       deliveries: () => retention.oldDeliveries(LIMIT),
     };
     for (const [kind, run] of Object.entries(kinds)) {

@@ -5,6 +5,7 @@ import {
   type Json,
   type JsonObject,
   type Limits,
+  type Run,
   type RunAgent,
   type RunOrigin,
   type ToolRun,
@@ -53,6 +54,7 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
   const parent = await ports.runs.byId(definition.organizationId, definition.runId);
   if (parent === null) throw new EngineError('not_found', 'there is no such run');
   const { agent, flow, policies, input, title } = await taskOf(ports, delegation, parent.origin);
+  if (flow?.id) await assertNoLoop(ports.runs, parent, flow.id);
   const runId = ports.newRunId();
   const { secrets, traceparent } = definition;
   return {
@@ -84,6 +86,20 @@ export async function newChildRun(ports: ChildRunPorts, delegation: Delegation):
       traceparent,
     },
   };
+}
+
+/** A flow of several calls that calls itself would start runs by the power of its depth, before any limit counts. */
+async function assertNoLoop(runs: ChildRunPorts['runs'], caller: Run, flowId: string): Promise<void> {
+  let run: Run | null = caller;
+  for (let above = 0; run !== null && above <= MAX_DEPTH; above += 1) {
+    if (run.flow?.id === flowId) {
+      throw new EngineError(
+        'invalid_request',
+        `this run is part of the flow ${flowId}, which cannot call itself`,
+      );
+    }
+    run = run.parentId === null ? null : await runs.byId(run.organizationId, run.parentId);
+  }
 }
 
 async function taskOf(

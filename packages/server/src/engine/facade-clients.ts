@@ -89,7 +89,7 @@ export interface ClientsFacade {
   keepTools(sessionId: string, tools: readonly JsonObject[], fingerprint: string | null): Promise<void>;
   /** A live session of the conversation in which a page has started this run; null when there is none. */
   sessionOfRun(runId: string): Promise<ClientSession | null>;
-  /** One of each type and message in a session: a second replaces the first. */
+  /** One of each type and message in a session: a second replaces the first. Throws `quota_exceeded` beyond 200. */
   giveFeedback(
     session: ClientSession,
     feedback: NewClientFeedback,

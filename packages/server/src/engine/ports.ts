@@ -300,6 +300,8 @@ export interface Retention {
   endedRateLimits(limit: number): Promise<number>;
   /** Sessions of pages' visitors, expired for more than 7 days: until then another may take up their conversation. */
   expiredClientSessions(limit: number): Promise<number>;
+  /** What visitors said of replies more than 400 days ago. */
+  oldClientFeedback(limit: number): Promise<number>;
   /** Attempts to deliver webhooks, older than 30 days. */
   oldDeliveries(limit: number): Promise<number>;
 }

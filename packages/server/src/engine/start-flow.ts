@@ -54,7 +54,7 @@ export async function resolveFlow(
   ports: StartFlowPorts,
   caller: FlowCaller,
   named: NamedFlow,
-  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'stepTools' | 'mode'>,
+  request: Pick<StartRun, 'model' | 'script' | 'tools' | 'stepTools' | 'stepToolsYield' | 'mode'>,
 ): Promise<ResolvedFlow> {
   if (request.mode === 'external') throw new EngineError('invalid_request', 'an external run has no flow');
   if (request.tools !== undefined)
@@ -147,7 +147,12 @@ async function agentsOf(
   { agents }: StartFlowPorts,
   caller: FlowCaller,
   steps: readonly FlowStep[],
-  { model, script, stepTools = [] }: Pick<StartRun, 'model' | 'script' | 'stepTools'>,
+  {
+    model,
+    script,
+    stepTools = [],
+    stepToolsYield = false,
+  }: Pick<StartRun, 'model' | 'script' | 'stepTools' | 'stepToolsYield'>,
 ): Promise<Map<string, RunAgent>> {
   const byStep = new Map<string, RunAgent>();
   const saved = new Map<string, RunAgent>();
@@ -164,7 +169,7 @@ async function agentsOf(
   }
   for (const { step } of placedSteps(steps)) {
     if (step.type !== 'agent') continue;
-    const agent = withTools(await agentOf(step.agent), stepTools);
+    const agent = withTools(await agentOf(step.agent), stepTools, stepToolsYield);
     const scripted = script === undefined || agent.script !== undefined ? agent : { ...agent, script };
     const own = scripted === agent || agent.model.startsWith('script/') ? agent.model : 'script/inline';
     byStep.set(step.id, { ...scripted, model: model ?? own });
@@ -172,11 +177,18 @@ async function agentsOf(
   return byStep;
 }
 
-/** The tools of a request are beside those of every agent of its flow, and go before them. */
-function withTools(agent: RunAgent, tools: NonNullable<StartRun['stepTools']>): RunAgent {
+/** The tools of a request are beside those of every agent of its flow, and go before them unless they yield. */
+function withTools(
+  agent: RunAgent,
+  tools: NonNullable<StartRun['stepTools']>,
+  isYielding: boolean,
+): RunAgent {
   if (tools.length === 0) return agent;
-  const names = new Set(tools.map(({ name }) => name));
-  return { ...agent, tools: [...(agent.tools ?? []).filter(({ name }) => !names.has(name)), ...tools] };
+  const { tools: own = [] } = agent;
+  const [first, last] = isYielding ? [own, tools] : [tools, own];
+  const names = new Set(first.map(({ name }) => name));
+  const others = last.filter(({ name }) => !names.has(name));
+  return { ...agent, tools: isYielding ? [...own, ...others] : [...others, ...tools] };
 }
 
 function withAgent(step: FlowStep, agent: RunAgent | undefined): FlowStep {

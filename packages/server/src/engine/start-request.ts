@@ -20,6 +20,8 @@ export interface StartRun {
   script?: AgentFields['script'] | undefined;
   /** Of a flow: beside the tools of every agent in it, and before those of the same name. */
   stepTools?: AgentFields['tools'] | undefined;
+  /** The agents' own tools go before `stepTools` of the same name: whoever starts the run must not replace them. */
+  stepToolsYield?: boolean | undefined;
   /** In place of the agent's. */
   instructions?: string | undefined;
   tools?: AgentFields['tools'] | undefined;

@@ -22,6 +22,9 @@ interface FeedbackRow {
   updated_at: string;
 }
 
+const MAX_PER_SESSION = 200;
+
+/** Throws `quota_exceeded` for one more than a session may give. */
 export async function putClientFeedback(
   sql: Sql,
   session: ClientSession,
@@ -30,6 +33,13 @@ export async function putClientFeedback(
   const kept = storable({ messageId, comment, metadata });
   if (!kept.ok) throw new EngineError('invalid_request', `The feedback is ${kept.message}`);
   const text = kept.value as unknown as Pick<NewClientFeedback, 'messageId' | 'comment' | 'metadata'>;
+  // Of several at once the last ones must see the first.
+  await sql`select from client_sessions where id = ${session.id} for update`;
+  const [others] = await sql<{ count: number }[]>`
+    select count(*)::int as count from client_feedback
+    where session_id = ${session.id} and (type, message_id) <> (${type}, ${text.messageId})`;
+  if ((others?.count ?? 0) >= MAX_PER_SESSION)
+    throw new EngineError('quota_exceeded', `A session gives at most ${MAX_PER_SESSION} feedbacks`);
   const id = `feedback_${randomBytes(12).toString('hex')}`;
   const [row] = await sql<{ id: string }[]>`
     insert into client_feedback as f (id, organization_id, token_id, session_id, conversation_id, type, message_id,

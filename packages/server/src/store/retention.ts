@@ -67,6 +67,16 @@ export function createRetention(pool: Pool): Retention {
       );
       return deleted.count;
     },
+    async oldClientFeedback(limit) {
+      // The oldest of each token, along its index.
+      const deleted = await pool.transaction(
+        (sql) => sql`delete from client_feedback where id in (
+          select f.id from client_tokens t cross join lateral (
+            select id, created_at from client_feedback where token_id = t.id order by number limit ${limit}) f
+          where f.created_at < now() - interval '400 days' limit ${limit})`,
+      );
+      return deleted.count;
+    },
     async oldDeliveries(limit) {
       const deleted = await pool.transaction(
         (sql) => sql`delete from webhook_deliveries where id in (

@@ -51,6 +51,11 @@ export function callerOfSession({ id, organizationId }: ClientSession): Caller {
   return { organizationId, principalId: id, keyId: id, role: 'viewer', actor, via: 'runtype' };
 }
 
+/** Whether a visitor asks, and not the holder of a key: ids of keys begin otherwise. */
+export function isClientSession({ keyId }: Caller): boolean {
+  return keyId.startsWith('client_');
+}
+
 /** Counts a message of the session. 429 with a hint for the visitor when its token's day is full. */
 export async function countMessage(engine: Engine, session: ClientSession): Promise<void> {
   try {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Engine } from '../../engine/facade.ts';
 import type { ClientSession } from '../../engine/facade-clients.ts';
 import { clientToolSchema, type WireClientTool } from './client-tools.ts';
+import { assertFits } from './decode-messages.ts';
 import { RuntypeError } from './errors.ts';
 import { readMember } from './validation.ts';
 
@@ -11,19 +12,20 @@ export interface DeclaredTools {
   clientToolsFingerprint?: string | undefined;
 }
 
+/** Every request of the page carries, keeps or compiles them: a transcript may be large, they may not. */
+const MAX_TOOLS_BYTES = 128 * 1024;
+
 /**
  * The page's tools, of which it sends only the fingerprint once the session has them. Null: it names none.
- * Source: wire section 2.7. Throws 409 `client_tools_resend_required` for a fingerprint that the session has not; the
- * widget then repeats the request once, with its tools.
+ * Source: wire section 2.7. Throws 413 for more than any page has, and 409 `client_tools_resend_required` for a
+ * fingerprint that the session has not; the widget then repeats the request once, with its tools.
  */
-export async function toolsOfPage(
-  engine: Engine,
+export function toolsOfPage(
   session: ClientSession,
   { clientTools, clientToolsFingerprint }: DeclaredTools,
-): Promise<WireClientTool[] | null> {
+): WireClientTool[] | null {
   if (clientTools !== undefined) {
-    const kept = clientTools as unknown as JsonObject[];
-    await engine.clients.keepTools(session.id, kept, clientToolsFingerprint ?? null);
+    assertFits(clientTools, 'clientTools', MAX_TOOLS_BYTES);
     return clientTools;
   }
   if (clientToolsFingerprint === undefined) return null;
@@ -34,4 +36,15 @@ export async function toolsOfPage(
     status: 409,
     members: { clientToolsFingerprint },
   });
+}
+
+/** Tools that the request has brought along, checked by `toolsOfPage`, are the session's from now on. */
+export async function keepTools(
+  engine: Engine,
+  session: ClientSession,
+  { clientTools, clientToolsFingerprint }: DeclaredTools,
+): Promise<void> {
+  if (clientTools === undefined) return;
+  const kept = clientTools as unknown as JsonObject[];
+  await engine.clients.keepTools(session.id, kept, clientToolsFingerprint ?? null);
 }

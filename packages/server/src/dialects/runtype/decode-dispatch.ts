@@ -9,6 +9,7 @@ import {
 import type { Caller } from '../../engine/caller.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Engine, StartRun } from '../../engine/facade.ts';
+import { isClientSession } from './client-access.ts';
 import { decodeClientTools, type DecodedClientTools } from './client-tools.ts';
 import { decodeAgent } from './decode-agent.ts';
 import { decodeFlow } from './decode-flow.ts';
@@ -102,9 +103,13 @@ async function decodeAgentRun(source: Source, body: DispatchBody, parts: Parts):
       : await savedAgent(source, savedId);
   const own = inline?.fields ?? saved ?? {};
   const declared = clientTools.tools;
-  const tools = withClientTools(own.tools ?? [], declared);
+  const tools = withClientTools(own.tools ?? [], declared, isClientSession(source.caller));
   const instructions = inline === null ? filled(saved?.instructions, variables) : undefined;
-  const info = { ...inline?.info, ...clientTools.info };
+  // A tool that the server carries out must not be shown by the name that a page gives to one it may not replace.
+  const page = Object.entries(clientTools.info).filter(([name]) =>
+    tools.some((tool) => tool.name === name && tool.type === 'client'),
+  );
+  const info = { ...inline?.info, ...Object.fromEntries(page) };
   const input = inputOf(body, messages);
   assertFits({ input, agent: inline?.fields, tools, metadata: body.metadata }, 'body');
   return {
@@ -158,8 +163,15 @@ export function commonOf(
   };
 }
 
-/** Later declarations win: saved tools, those of the request, those of the page. Source: wire section 6.1. */
-function withClientTools(tools: readonly Tool[], clientTools: readonly Tool[]): Tool[] {
+/**
+ * Later declarations win: saved tools, those of the request, those of the page. Source: wire section 6.1. Not so for a
+ * visitor, who would forge the results of the target's own tools: there these win.
+ */
+function withClientTools(tools: readonly Tool[], clientTools: readonly Tool[], isVisitor: boolean): Tool[] {
+  if (isVisitor) {
+    const own = new Set(tools.map(({ name }) => name));
+    return [...tools, ...clientTools.filter(({ name }) => !own.has(name))];
+  }
   const taken = new Set(clientTools.map(({ name }) => name));
   return [...tools.filter(({ name }) => !taken.has(name)), ...clientTools];
 }

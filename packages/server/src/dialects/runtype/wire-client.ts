@@ -93,6 +93,10 @@ export const clientApproveBodySchema = z
   })
   .describe('The visitor’s decision');
 
+/** Rows of visitors are kept for long. */
+export const FEEDBACK_BODY_LIMIT_BYTES = 32 * 1024;
+const MAX_METADATA_BYTES = 4 * 1024;
+
 const OF_A_MESSAGE = ['upvote', 'downvote', 'copy'];
 
 export const clientFeedbackBodySchema = z
@@ -103,7 +107,12 @@ export const clientFeedbackBodySchema = z
     messageId: z.string().min(1).max(200).nullish().describe('Of which message'),
     rating: z.number().int().nullish().describe('csat: 1 to 5, nps: 0 to 10'),
     comment: z.string().max(10_000).nullish().describe('In words'),
-    metadata: jsonObjectSchema.nullish().describe('The page’s own data'),
+    metadata: jsonObjectSchema
+      .refine((metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES, {
+        message: `at most ${MAX_METADATA_BYTES} bytes of JSON`,
+      })
+      .nullish()
+      .describe('The page’s own data, at most 4 KiB'),
   })
   .superRefine(({ type, messageId, rating }, context) => {
     const required = (path: string, message: string): void =>

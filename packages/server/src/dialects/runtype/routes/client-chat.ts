@@ -1,7 +1,8 @@
+import type { JsonObject } from '@fermata/protocol';
 import type { OperationReply, OperationRequest } from '../../../http/route.ts';
 import { answerExecution } from '../answer-execution.ts';
 import { clientOfRun, countMessage, sessionOfPage } from '../client-access.ts';
-import { toolsOfPage } from '../client-fingerprint.ts';
+import { keepTools, toolsOfPage } from '../client-fingerprint.ts';
 import { CLIENT_TAG, requestOfSession } from '../client-page.ts';
 import { decodeDispatch } from '../decode-dispatch.ts';
 import { FROM_START } from '../execution-stream.ts';
@@ -28,7 +29,10 @@ export const clientChat = runtypeOperation({
     const { engine, body } = request;
     const session = await sessionOfPage(engine, body.sessionId, { origin: request.header('origin') });
     const asked = requestOfSession(request, session);
-    const clientTools = await toolsOfPage(engine, session, body);
+    const clientTools = toolsOfPage(session, body);
+    // Before anything that costs: compiling the schemas of a page is work that the quota is to bound.
+    await countMessage(engine, session);
+    await keepTools(engine, session, body);
     const { target } = session.token;
     const dispatched: DispatchBody = {
       ...(target === null
@@ -38,18 +42,25 @@ export const clientChat = runtypeOperation({
           : { agent: { agentId: target } }),
       messages: body.messages,
       ...(clientTools === null ? {} : { clientTools }),
-      ...(body.inputs === undefined ? {} : { inputs: body.inputs }),
+      ...(body.inputs === undefined ? {} : { inputs: inputsOfVisitor(body.inputs) }),
       ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
       ...(body.context === undefined ? {} : { context: body.context }),
       conversationId: session.conversationId,
       options: { streamResponse: true },
     };
     const start = await decodeDispatch(asked, dispatched);
-    await countMessage(engine, session);
     const runId = await startedRun(asked, {
       ...start,
+      stepToolsYield: true,
       face: { ...start.face, client: clientOfRun(session) },
     });
     return answerExecution(asked, runId, FROM_START, true);
   },
 });
+
+/** Without the names that stand for what the server or the operator says: the record, and whatever begins with `_`. */
+function inputsOfVisitor(inputs: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(inputs).filter(([name]) => name !== 'record' && !name.startsWith('_')),
+  );
+}

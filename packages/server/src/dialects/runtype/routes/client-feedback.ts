@@ -1,7 +1,11 @@
 import { defineOperation } from '../../../http/route.ts';
 import { admitPage } from '../client-access.ts';
 import { CLIENT_TAG } from '../client-page.ts';
-import { clientFeedbackBodySchema, clientFeedbackReplySchema } from '../wire-client.ts';
+import {
+  clientFeedbackBodySchema,
+  clientFeedbackReplySchema,
+  FEEDBACK_BODY_LIMIT_BYTES,
+} from '../wire-client.ts';
 import { RuntypeError } from '../errors.ts';
 
 export const clientFeedback = defineOperation({
@@ -12,13 +16,14 @@ export const clientFeedback = defineOperation({
   role: 'viewer',
   summary: 'Say what a reply was worth',
   description:
-    'One of each type and message in a session: a second replaces the first, and is answered with 200.',
+    'One of each type and message in a session: a second replaces the first, and is answered with 200. At most 200 in a session: then 429.',
   body: clientFeedbackBodySchema,
   replies: {
     201: { description: 'It is kept', schema: clientFeedbackReplySchema },
     200: { description: 'It replaces an earlier one', schema: clientFeedbackReplySchema },
   },
-  errors: ['forbidden', 'not_found'],
+  bodyLimitBytes: FEEDBACK_BODY_LIMIT_BYTES,
+  errors: ['forbidden', 'not_found', 'quota_exceeded'],
   async handle({ engine, body, header }) {
     const session = await engine.clients.findSession(body.sessionId);
     // Here the wire documents 404 and no 401.

@@ -1,7 +1,7 @@
 import type { OperationReply } from '../../../http/route.ts';
 import { answerExecution } from '../answer-execution.ts';
 import { countMessage, ownRun, sessionOfPage } from '../client-access.ts';
-import { toolsOfPage } from '../client-fingerprint.ts';
+import { keepTools, toolsOfPage } from '../client-fingerprint.ts';
 import { CLIENT_TAG, requestOfSession } from '../client-page.ts';
 import { decodeMessages } from '../decode-messages.ts';
 import { runtypeOperation } from '../operation.ts';
@@ -28,7 +28,8 @@ export const clientResume = runtypeOperation({
     const session = await sessionOfPage(engine, body.sessionId, { origin: request.header('origin') });
     const asked = requestOfSession(request, session);
     const run = await ownRun(engine, session, body.executionId);
-    await toolsOfPage(engine, session, body);
+    toolsOfPage(session, body);
+    await keepTools(engine, session, body);
     const messages = await decodeMessages(asked, body.messages ?? []);
     if (messages.length > 0) await countMessage(engine, session);
     const input = { outputs: body.toolOutputs ?? null, messages, keepsHolds: true };
