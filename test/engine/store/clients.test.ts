@@ -179,4 +179,19 @@ describe('feedback', () => {
       select type, comment, metadata from client_feedback where id = ${first.id}`;
     expect(rows).toEqual([{ type: 'upvote', comment: 'well \uFFFD done', metadata: { a: 1 } }]);
   });
+
+  it('is deleted after 400 days', async () => {
+    const token = await newToken();
+    const { session } = await clients.beginSession(token, { origin: null });
+    const vote = { type: 'upvote', messageId: 'm1', rating: null, comment: null, metadata: null };
+    const old = await clients.giveFeedback(session, vote);
+    const late = await clients.giveFeedback(session, { ...vote, messageId: 'm2' });
+    await database.sql`update client_feedback set created_at = now() - interval '401 days' where id = ${old.id}`;
+    await database.sql`update client_feedback set created_at = now() - interval '399 days' where id = ${late.id}`;
+    const retention = createRetention(pool);
+    expect([await retention.oldClientFeedback(100), await retention.oldClientFeedback(100)]).toEqual([1, 0]);
+    const left = await database.sql<{ id: string }[]>`
+      select id from client_feedback where token_id = ${token.token.id}`;
+    expect(left.map((row) => row.id)).toEqual([late.id]);
+  });
 });
