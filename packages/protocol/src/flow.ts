@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentFieldsSchema, httpToolSchema, mcpServerSchema, toolSchema } from './agent.ts';
 import { jsonObjectSchema, looseJsonSchema } from './json.ts';
+import { fallbackDelayMs } from './model-settings.ts';
 
 /** How deep conditions may be nested in each other. */
 export const MAX_FLOW_DEPTH = 10;
@@ -25,13 +26,7 @@ export const variableNameSchema = z
   .regex(/^[A-Za-z_$][A-Za-z0-9_$]{0,99}$/)
   .describe('Name of a variable');
 
-const delayMs = z
-  .number()
-  .int()
-  .min(0)
-  .max(60_000)
-  .optional()
-  .describe('Waits this long before it is tried, ms');
+const delayMs = fallbackDelayMs;
 
 export const flowFallbackSchema = z
   .discriminatedUnion('type', [

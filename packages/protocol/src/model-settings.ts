@@ -44,7 +44,8 @@ export const toolChoiceSchema = z
   );
 export type ToolChoice = z.infer<typeof toolChoiceSchema>;
 
-const delayMs = z
+/** Time before a fallback is tried. */
+export const fallbackDelayMs = z
   .number()
   .int()
   .min(0)
@@ -54,16 +55,19 @@ const delayMs = z
 
 export const agentFallbackSchema = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('retry').describe('The run’s own model once more'), delayMs }),
+    z.strictObject({
+      type: z.literal('retry').describe('The run’s own model once more'),
+      delayMs: fallbackDelayMs,
+    }),
     z.strictObject({
       type: z.literal('model').describe('Another model, for this turn'),
       model: z.string().min(1).max(200).describe('provider/name, an alias, or script/…'),
-      delayMs,
+      delayMs: fallbackDelayMs,
     }),
     z.strictObject({
       type: z.literal('output').describe('A given answer, which ends the turn'),
       output: z.string().max(1_000_000).describe('Text of the answer'),
-      delayMs,
+      delayMs: fallbackDelayMs,
     }),
   ])
   .describe(

@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '@fermata/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError } from '../../engine/errors.ts';
+import { setErrorHeaders } from '../../http/error-headers.ts';
 import { logFailure, toEngineError } from '../../http/known-error.ts';
 import { InvalidRequest } from './validation.ts';
 import type { ErrorBody, ValidationItem } from './wire.ts';
@@ -21,7 +22,6 @@ const RATE_LIMITED = 'Rate limit exceeded. Please try again later.';
 const INTERNAL = 'Internal Server Error';
 const MAX_MESSAGE_LENGTH = 2000;
 /** When a client is told to come back, where the engine does not say, ms. */
-const RETRY_AFTER_MS = 1000;
 
 /** A conflict is never a 409: no client knows one. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
@@ -49,15 +49,10 @@ export function sendCodegenError(
   const error = toEngineError(thrown);
   logFailure(request, error);
   const status = error instanceof CodegenError ? error.status : statusOf(error.code);
-  if (status === 429 || status === 503) {
-    const afterMs = error.details.retryAfterMs ?? RETRY_AFTER_MS;
-    void reply.header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
-  }
-  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  setErrorHeaders(reply, status, error);
   return reply
     .code(status)
     .header('content-type', 'application/json')
-    .header('cache-control', 'no-store')
     .send(JSON.stringify(errorBody(error, status)));
 }
 

@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '@fermata/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError } from '../../engine/errors.ts';
+import { setErrorHeaders } from '../../http/error-headers.ts';
 import { logFailure, toEngineError } from '../../http/known-error.ts';
 import { wirePlace } from './step-places.ts';
 import type { ErrorBody, ErrorDetail } from './wire.ts';
@@ -40,7 +41,6 @@ export function noExecution(executionId: string): RuntypeError {
 }
 
 const MAX_MESSAGE_LENGTH = 2000;
-const RETRY_AFTER_MS = 1000;
 
 /** Every code of the engine on this wire, where it is not the status of the native API. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
@@ -66,15 +66,10 @@ export function sendRuntypeError(
   const error = toEngineError(thrown);
   logFailure(request, error);
   const status = error instanceof RuntypeError ? error.status : statusOf(error.code);
-  if (status === 429 || status === 503) {
-    const afterMs = error.details.retryAfterMs ?? RETRY_AFTER_MS;
-    void reply.header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
-  }
-  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  setErrorHeaders(reply, status, error);
   return reply
     .code(status)
     .header('content-type', 'application/json; charset=utf-8')
-    .header('cache-control', 'no-store')
     .send(JSON.stringify(errorBodyOf(error)));
 }
 

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@fermata/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EngineError } from '../../engine/errors.ts';
+import { RETRY_AFTER_MS, setErrorHeaders } from '../../http/error-headers.ts';
 import { logFailure, toEngineError } from '../../http/known-error.ts';
 import { InvalidRequest } from './validation.ts';
 import type { ErrorBody, ValidationItem } from './wire.ts';
@@ -53,7 +54,6 @@ const MISSING = { code: '10004', title: 'Missing required parameter' };
 const INVALID_ID = { code: '10006', title: 'Invalid ID' };
 const MAX_MESSAGE_LENGTH = 2000;
 /** When a client is told to come back, where the engine does not say, ms. */
-const RETRY_AFTER_MS = 1000;
 
 /** The status that answers an error code, where requests that are not valid get `validationStatus`. */
 export function statusOf(code: ErrorCode, validationStatus: number): number {
@@ -74,16 +74,12 @@ export function sendTelnyxError(
   // The SDK would repeat a 409 twice.
   if (status < 500 && status !== 408 && status !== 429) void reply.header('x-should-retry', 'false');
   if (status === 429 || status === 503) {
-    const afterMs = error.details.retryAfterMs ?? RETRY_AFTER_MS;
-    void reply
-      .header('retry-after-ms', afterMs)
-      .header('retry-after', Math.max(1, Math.ceil(afterMs / 1000)));
+    void reply.header('retry-after-ms', error.details.retryAfterMs ?? RETRY_AFTER_MS);
   }
-  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  setErrorHeaders(reply, status, error);
   return reply
     .code(status)
     .header('content-type', 'application/json; charset=utf-8')
-    .header('cache-control', 'no-store')
     .send(JSON.stringify(errorBody(error)));
 }
 
