@@ -85,7 +85,8 @@ describe('saved agents', () => {
     expect(native).toMatchObject({
       settings: { temperature: 0.7 },
       limits: { maxTurns: 3 },
-      tools: [{ type: 'client', name: 'look', approval: 'always' }],
+      tools: [{ type: 'client', name: 'look' }],
+      toolRules: { look: { approval: 'always', approvalDeadline: [{ after: 60, expire: true }] } },
     });
     expect(native['settings']).not.toHaveProperty('topP');
 

@@ -118,9 +118,9 @@ describe('saved flows', () => {
       [step({ type: 'conditional', config: nested }), 422, 'steps[0].config.trueSteps[0].type'],
       [step({ type: 'conditional', config: {} }), 400, 'steps[0].config.condition'],
       [step({ id: 'with space' }), 400, 'steps[0].id'],
-      [{ steps: [STEPS[0], STEPS[0]] }, 400, 'steps.1.id'],
-      [step({ when: 'loud.length >' }), 400, 'steps.0.when'],
-      [step({ config: { message: '{{ loud' } }), 400, 'steps.0.text'],
+      [{ steps: [STEPS[0], STEPS[0]] }, 400, 'steps[1].id'],
+      [step({ when: 'loud.length >' }), 400, 'steps[0].when'],
+      [step({ config: { message: '{{ loud' } }), 400, 'steps[0].config.message'],
     ];
     for (const [over, status, path] of bad) {
       const reply = await developer().request<{ details?: { path: string }[] }>('POST', '/v1/flows', {

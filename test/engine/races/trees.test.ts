@@ -54,7 +54,7 @@ async function disturb(topId: string, dice: () => number): Promise<void> {
     const runs = dice() < 0.7 ? [] : await treeOf(topId);
     const runId = runs[Math.floor(dice() * runs.length)]?.id ?? topId;
     const roll = dice();
-    const verb = roll < 0.45 ? 'pause' : roll < 0.95 ? 'resume' : 'cancel';
+    const verb = roll < 0.55 ? 'pause' : roll < 0.975 ? 'resume' : 'cancel';
     const body = verb === 'pause' ? { at: dice() < 0.3 ? 'now' : 'checkpoint', tree: dice() < 0.9 } : {};
     const reply = await client.request('POST', `/v1/runs/${runId}/${verb}`, { body });
     if (reply.status >= 300) expect(reply.status).toBe(409);
