@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { isTerminal, type JsonObject, type RunEvent, type RunStatus } from '@fermata/protocol';
 import { describe, expect, it } from 'vitest';
 import type { ApiClient } from '../../world/api-client.ts';
@@ -54,12 +55,16 @@ async function disturb(topId: string, dice: () => number): Promise<void> {
     const runs = dice() < 0.7 ? [] : await treeOf(topId);
     const runId = runs[Math.floor(dice() * runs.length)]?.id ?? topId;
     const roll = dice();
-    const verb = roll < 0.55 ? 'pause' : roll < 0.975 ? 'resume' : 'cancel';
+    const verb = roll < 0.55 ? 'pause' : roll < 0.96 ? 'resume' : 'cancel';
     const body = verb === 'pause' ? { at: dice() < 0.3 ? 'now' : 'checkpoint', tree: dice() < 0.9 } : {};
     const reply = await client.request('POST', `/v1/runs/${runId}/${verb}`, { body });
     if (reply.status >= 300) expect(reply.status).toBe(409);
   };
-  for (let n = 0; n < 8; n += 1) await Promise.all([send(), send()]);
+  for (let n = 0; n < 8; n += 1) {
+    await Promise.all([send(), send()]);
+    // Some take their time, so that whole trees come to a stop.
+    if (dice() < 0.3) await setTimeout(dice() * 150);
+  }
 }
 
 /** Releases what people have placed; what parents have placed, they must release. */
