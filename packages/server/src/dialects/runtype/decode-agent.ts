@@ -1,5 +1,6 @@
 import { isJsonObject, type AgentFields, type Json, type JsonObject, type Limits } from '@fermata/protocol';
 import { compileSchema } from '../../schemas/json-schema.ts';
+import { decodeFallback } from './decode-fallback.ts';
 import { decodeTools, toolRules, type DecodedTools } from './decode-tools.ts';
 import { invalidMember } from './errors.ts';
 import { notSupported } from './not-supported.ts';
@@ -92,22 +93,11 @@ function reasoningOf(
 
 /** Source: wire section 7.4; an agent has no `flow` fallback. */
 function fallbacksOf(wire: ErrorHandling | undefined, path: string): NonNullable<AgentFields['fallbacks']> {
-  return (wire?.fallbacks ?? []).map(({ type, model, message, delay }, index) => {
+  return (wire?.fallbacks ?? []).map((fallback, index) => {
     const place = `${path}.fallbacks[${index}]`;
-    const delayMs = delay === undefined ? {} : { delayMs: delay };
-    switch (type) {
-      case 'retry':
-        return { type, ...delayMs };
-      case 'model':
-        if (model === undefined) throw invalidMember(`${place}.model`, 'Required', 'MISSING_REQUIRED_FIELD');
-        return { type, model, ...delayMs };
-      case 'message':
-        if (message === undefined)
-          throw invalidMember(`${place}.message`, 'Required', 'MISSING_REQUIRED_FIELD');
-        return { type: 'output', output: message, ...delayMs };
-      case 'flow':
-        throw notSupported(`${place}.type`, 'a flow as fallback is not supported', 'retry, model, message');
-    }
+    const decoded = decodeFallback(fallback, place);
+    if (decoded !== null) return decoded;
+    throw notSupported(`${place}.type`, 'a flow as fallback is not supported', 'retry, model, message');
   });
 }
 

@@ -3,12 +3,14 @@ import {
   isJsonObject,
   MAX_FLOW_DEPTH,
   type FlowErrorHandling,
+  type FlowFallback,
   type FlowFields,
   type FlowStep,
   type Json,
   type JsonObject,
 } from '@fermata/protocol';
 import type { ErrorDetail } from './wire.ts';
+import { decodeFallback } from './decode-fallback.ts';
 import { decodeStep, type FlowDecoding, type StepBase } from './decode-step.ts';
 import { invalidMember, RuntypeError } from './errors.ts';
 import { readMember } from './validation.ts';
@@ -21,8 +23,6 @@ import {
   type WireFlow,
   type WireStep,
 } from './wire-flow.ts';
-
-export type { FlowDecoding };
 
 const SUPPORTED: ReadonlySet<string> = new Set(SUPPORTED_STEPS);
 
@@ -156,22 +156,13 @@ function baseOf(step: WireStep, id: string, decoding: FlowDecoding, path: string
 
 /** Source: wire section 7.4. A failed step stops the flow unless this says otherwise (section 12). */
 function errorHandlingOf(wire: ErrorHandling, decoding: FlowDecoding, path: string): FlowErrorHandling {
-  const fallbacks = (wire.fallbacks ?? []).map(({ type, model, message, flow, flowId, delay }, index) => {
+  const fallbacks = (wire.fallbacks ?? []).map((fallback, index): FlowFallback => {
     const place = `${path}.config.errorHandling.fallbacks[${index}]`;
-    const delayMs = delay === undefined ? {} : { delayMs: delay };
-    switch (type) {
-      case 'retry':
-        return { type, ...delayMs };
-      case 'model':
-        if (model === undefined) throw invalidMember(`${place}.model`, 'Required', 'MISSING_REQUIRED_FIELD');
-        return { type, model, ...delayMs };
-      case 'message':
-        if (message === undefined)
-          throw invalidMember(`${place}.message`, 'Required', 'MISSING_REQUIRED_FIELD');
-        return { type: 'output' as const, output: message, ...delayMs };
-      case 'flow':
-        return { type, flow: fallbackFlow(flow ?? flowId, decoding, `${place}.flow`), ...delayMs };
-    }
+    const decoded = decodeFallback(fallback, place);
+    if (decoded !== null) return decoded;
+    const { flow, flowId, delay } = fallback;
+    const instead = fallbackFlow(flow ?? flowId, decoding, `${place}.flow`);
+    return { type: 'flow', flow: instead, ...(delay === undefined ? {} : { delayMs: delay }) };
   });
   const on = (wire.triggers ?? []).map(({ type }) =>
     type === 'error' ? ('error' as const) : ('empty_output' as const),
